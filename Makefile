@@ -1,0 +1,50 @@
+# `make quickstart` and `make test` are all a newcomer needs; both set up what they use.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+# kubectl and helm as the tests use them: the ones on PATH, else those that a package ships.
+TEST_TOOLS := .cache/tools
+
+.PHONY: quickstart setup test test-fast check format generate bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make quickstart   start the plane, serve a real model, print its answer"
+	@echo "make test         every test, the real engine included"
+	@echo "make test-fast    the tests that need no engine"
+	@echo "make check        format, lint, types, layers, generated files"
+	@echo "make format       format the code; make generate: rewrite generated files"
+	@echo "make bench        every benchmark"
+
+setup:
+	@PYTHON="$(PYTHON)" tools/setup.sh all
+
+quickstart: setup
+	@tools/quickstart.sh
+
+test: setup
+	$(BIN)/pytest
+
+test-fast: setup
+	$(BIN)/pytest -m "not e2e and not gpu"
+
+check: setup
+	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_sizes.py
+	$(BIN)/python tools/generate.py --check
+
+format: setup
+	$(BIN)/ruff check --fix src tests tools benchmarks
+	$(BIN)/ruff format src tests tools benchmarks
+
+generate: setup
+	$(BIN)/python tools/generate.py
+
+bench: setup
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .cache build dist

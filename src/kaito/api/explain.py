@@ -1,0 +1,112 @@
+"""The one thing a Workspace waits for, or suffers from, in words. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kaito.api import conditions
+from kaito.api.workspace import WORKSPACE_DELETING, WORKSPACE_READY, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One blocking reason, since when, where to look, and what to do."""
+
+    reason: str
+    message: str
+    since: datetime | None
+    look: str
+    """A command that shows more."""
+    then: str
+    """The next step; empty when waiting is all there is to do."""
+
+
+_ADVICE: dict[str, tuple[str, str]] = {
+    "InsufficientMemory": ("kaito models list", "choose a model that fits this machine"),
+    "InsufficientCapacity": (
+        "kubectl get nodeclaims,workspaces -A",
+        "delete a workspace that is not needed; this one goes on by itself",
+    ),
+    "UnknownPreset": ("kaito models list", "correct inference.preset.name"),
+    "UnknownModel": ("kaito models list", "bring the model's files: kaito models import NAME PATH"),
+    "ModelUnavailable": (
+        "kubectl logs {name}-0 -n {namespace} -c weights",
+        "bring the weights: kaito models import NAME PATH; it retries its sources by itself",
+    ),
+    "ConfigNotFound": ("kubectl get configmaps -n {namespace}", "create the ConfigMap"),
+    "InvalidConfig": (
+        "kubectl logs {name}-0 -n {namespace}",
+        "correct inference_config.yaml; the pods are replaced by themselves",
+    ),
+    "ImagePullError": (
+        "kubectl describe pod {name}-0 -n {namespace}",
+        "name an image that can run here, or give the container a command",
+    ),
+    "ContainerStartError": (
+        "kubectl describe pod {name}-0 -n {namespace}",
+        "correct the pod template",
+    ),
+    "ContainerCrashLoopBackOff": (
+        "kubectl logs {name}-0 -n {namespace} --previous",
+        "correct what the log names; the container is restarted by itself",
+    ),
+    "ContainerNotReady": (
+        "kubectl describe pod {name}-0 -n {namespace}",
+        "see whether the readiness probe asks the right port and path",
+    ),
+    "ContainerOOMKilled": (
+        "kubectl describe pod {name}-0 -n {namespace}",
+        "give it more memory or choose a smaller model",
+    ),
+    "Unschedulable": (
+        "kubectl describe pod {name}-0 -n {namespace}",
+        "free what the message says is short",
+    ),
+    "NameConflict": ("kubectl get all -n {namespace}", "delete or rename one of the two"),
+    "TuningNotAvailable": ("kubectl describe workspace {name} -n {namespace}", ""),
+    "AdaptersNotAvailable": (
+        "kubectl describe workspace {name} -n {namespace}",
+        "remove inference.adapters to serve the base model now",
+    ),
+}
+_DEFAULT_LOOK = "kubectl describe workspace {name} -n {namespace}"
+
+
+def explain_workspace(workspace: Workspace) -> Explanation:
+    """What blocks the workspace; when nothing does, that it is ready and how to use it."""
+    meta = workspace.metadata
+    found = conditions.find(workspace.status.conditions, WORKSPACE_READY)
+    if meta.is_deleting:
+        deleting = conditions.find(workspace.status.conditions, WORKSPACE_DELETING)
+        message = deleting.message if deleting else "deletion has begun"
+        return _explanation(workspace, "Deleting", message, meta.deletion_timestamp)
+    if found is None:
+        message = "no controller has looked at it yet; is the operator running? see: kaito status"
+        return _explanation(workspace, "NotObserved", message, meta.creation_timestamp)
+    reason = "Ready" if found.is_true else found.reason
+    return _explanation(workspace, reason, found.message, _since(workspace, reason))
+
+
+def _since(workspace: Workspace, reason: str) -> datetime | None:
+    """Since when the blocking condition has been what it is, not since when all was not ready."""
+    times = [
+        c.last_transition_time
+        for c in workspace.status.conditions
+        if c.last_transition_time is not None and (c.reason == reason or c.type == WORKSPACE_READY)
+    ]
+    return max(times, default=workspace.metadata.creation_timestamp)
+
+
+def _explanation(
+    workspace: Workspace, reason: str, message: str, since: datetime | None
+) -> Explanation:
+    look, then = _ADVICE.get(reason, (_DEFAULT_LOOK, ""))
+    name, namespace = workspace.metadata.name, workspace.metadata.namespace
+    if reason == "Ready":
+        then = f"kaito chat {name}"
+    return Explanation(
+        reason=reason,
+        message=message,
+        since=since,
+        look=look.format(name=name, namespace=namespace),
+        then=then,
+    )

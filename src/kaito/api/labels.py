@@ -1,0 +1,72 @@
+"""Every label, annotation, taint and finalizer key, each built from a group constant."""
+
+GROUP = "kaito.sh"
+KARPENTER_GROUP = "karpenter.sh"
+KUBERNETES_GROUP = "kubernetes.io"
+
+# --- labels -----------------------------------------------------------------------------------
+WORKSPACE = f"{GROUP}/workspace"
+WORKSPACE_NAMESPACE = f"{GROUP}/workspacenamespace"
+RAGENGINE = f"{GROUP}/ragengine"
+RAGENGINE_NAMESPACE = f"{GROUP}/ragenginenamespace"
+MACHINE = f"{GROUP}/machine"
+"""On a Node: the physical machine behind it. Nodes with one value share that machine's memory."""
+EMULATED = f"{GROUP}/emulated"
+"""On a Node: `true` when its instance type is only played by another kind of machine."""
+KARPENTER_WORKSPACE = f"karpenter.{GROUP}/workspace-name"
+KARPENTER_WORKSPACE_NAMESPACE = f"karpenter.{GROUP}/workspace-namespace"
+KARPENTER_MANAGED_BY = f"karpenter.{GROUP}/managed-by"
+KARPENTER_INFERENCESET = f"karpenter.{GROUP}/inferenceset"
+
+RESERVED_SELECTOR_KEYS = frozenset(
+    {
+        WORKSPACE,
+        WORKSPACE_NAMESPACE,
+        RAGENGINE,
+        RAGENGINE_NAMESPACE,
+        KARPENTER_WORKSPACE,
+        KARPENTER_WORKSPACE_NAMESPACE,
+        KARPENTER_MANAGED_BY,
+        KARPENTER_INFERENCESET,
+    }
+)
+"""Keys that identify owners; a user's node selector may not set them."""
+
+NODEPOOL = f"{KARPENTER_GROUP}/nodepool"
+INSTANCE_TYPE = f"node.{KUBERNETES_GROUP}/instance-type"
+HOSTNAME = f"{KUBERNETES_GROUP}/hostname"
+OS = f"{KUBERNETES_GROUP}/os"
+ARCH = f"{KUBERNETES_GROUP}/arch"
+NAMESPACE_NAME = f"{KUBERNETES_GROUP}/metadata.name"
+SERVICE_NAME = f"{KUBERNETES_GROUP}/service-name"
+POD_NAME = f"statefulset.{KUBERNETES_GROUP}/pod-name"
+POD_INDEX = f"apps.{KUBERNETES_GROUP}/pod-index"
+MANAGED_BY = f"app.{KUBERNETES_GROUP}/managed-by"
+
+# --- annotations ------------------------------------------------------------------------------
+RUNTIME = f"{GROUP}/runtime"
+ENABLE_LOAD_BALANCER = f"{GROUP}/enablelb"
+BYPASS_RESOURCE_CHECKS = f"{GROUP}/bypass-resource-checks"
+NODE_IMAGE_FAMILY = f"{GROUP}/node-image-family"
+TEMPLATE_HASH = f"{GROUP}/template-hash"
+"""On a workload we render: the hash of its pod template and of everything mounted into it."""
+CONFIG_HASH = f"{GROUP}/config-hash"
+"""On a pod template: the hash of the ConfigMap mounted into it, so that edits roll out."""
+REACHABLE_AT = f"{GROUP}/reachable-at"
+"""On a Service: the URL that works when its own port may not be bound on this machine."""
+DO_NOT_DISRUPT = f"{KARPENTER_GROUP}/do-not-disrupt"
+
+# --- taints -----------------------------------------------------------------------------------
+GPU_TAINT_KEY = "sku"
+GPU_TAINT_VALUE = "gpu"
+
+# --- resources --------------------------------------------------------------------------------
+NVIDIA_GPU = "nvidia.com/gpu"
+
+# --- finalizers -------------------------------------------------------------------------------
+WORKSPACE_FINALIZER = f"workspace.finalizer.{GROUP}"
+FOREGROUND_FINALIZER = "foregroundDeletion"
+ORPHAN_FINALIZER = "orphan"
+
+# --- field managers ---------------------------------------------------------------------------
+FIELD_MANAGER = GROUP

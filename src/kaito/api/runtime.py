@@ -1,0 +1,233 @@
+"""The contract between a rendered pod and the programs inside it.
+
+Owns ports, paths, environment names, exit codes, the image's name, and the typed arguments that the
+renderer writes with `to_argv` and the program reads with `parse_argv`: one definition, two ends.
+Pure: nothing here looks at a machine. The spelling of weight sources is in `weight_source`.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, Final, Literal, Self
+
+import msgspec
+
+from kaito.base.errors import UsageError
+from kaito.base.suggest import did_you_mean
+
+# --- image ------------------------------------------------------------------------------------
+SERVING_IMAGE: Final = "ghcr.io/kaito-project-py/kaito-serving"
+"""Repository of the image that carries both programs below."""
+
+
+def serving_image(version: str) -> str:
+    """The image reference of one release, e.g. `…/kaito-serving:0.1.0`."""
+    return f"{SERVING_IMAGE}:{version}"
+
+
+SERVING_COMMAND: Final = ("python", "-m", "kaito.runtimes.serving")
+WEIGHTS_COMMAND: Final = ("python", "-m", "kaito.runtimes.weights")
+"""The init container, with `WeightsArguments`."""
+IMPORT_COMMAND: Final = (*WEIGHTS_COMMAND, "import")
+"""What `kaito models import` runs, with `ImportArguments`; prints the model's folder on stdout."""
+
+# --- ports ------------------------------------------------------------------------------------
+HTTP_PORT: Final = 5000
+RENDEZVOUS_PORT: Final = 29500
+RAY_PORT: Final = 6379
+RAY_DASHBOARD_PORT: Final = 8265
+
+# --- HTTP paths -------------------------------------------------------------------------------
+READY_PATH: Final = "/ready"
+"""200 once the engine has really answered a one-token request, and still lives."""
+HEALTH_PATH: Final = "/health"
+CHAT_PATH: Final = "/chat"
+METRICS_PATH: Final = "/metrics"
+
+# --- paths in the pod -------------------------------------------------------------------------
+WEIGHTS_MOUNT: Final = "/workspace/weights"
+CONFIG_MOUNT: Final = "/mnt/config"
+CONFIG_KEY: Final = "inference_config.yaml"
+CONFIG_FILE: Final = f"{CONFIG_MOUNT}/{CONFIG_KEY}"
+ADAPTER_MOUNT: Final = "/mnt/adapter"
+TERMINATION_LOG: Final = "/dev/termination-log"
+TERMINATION_MESSAGE_BYTES: Final = 4096
+WEIGHTS_MANIFEST: Final = "kaito-weights.json"
+"""Written last into a model's folder: its presence means that the folder is complete."""
+
+# --- environment ------------------------------------------------------------------------------
+ENV_POD_IP: Final = "KAITO_POD_IP"
+ENV_TERMINATION_LOG: Final = "KAITO_TERMINATION_LOG"
+ENV_HUB_AUTH: Final = "HF_TOKEN"
+ENV_HUB_ENDPOINT: Final = "HF_ENDPOINT"
+
+
+class ExitCode(IntEnum):
+    """How both programs end (sysexits.h): the reason is the termination message."""
+
+    OK = 0
+    USAGE = 64
+    """The arguments do not parse: a mistake of whoever rendered the pod."""
+    INVALID_DATA = 65
+    """A folder or a file is there and is not what it should be."""
+    UNAVAILABLE = 69
+    """No source of the weights could be reached or had them: trying again may help."""
+    SOFTWARE = 70
+    """The engine died of something that is not listed here."""
+    CONFIG = 78
+    """`inference_config.yaml` or an engine option is wrong: only an edit helps."""
+
+
+def model_folder(root: str, key: str) -> str:
+    """Where the weights of `key` lie under `root`: what `--model` of the server names."""
+    return f"{root.rstrip('/')}/{key}"
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Command-line arguments as data: `--field-name=value`, in field order, defaults left out.
+
+    Tuples repeat their option; booleans are `true` or `false`; None is never written.
+    """
+
+    def to_argv(self) -> tuple[str, ...]:
+        """The argument list; equal values give equal lists."""
+        argv: list[str] = []
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            if value == field.default:
+                continue
+            option = f"--{field.name.replace('_', '-')}"
+            entries = value if isinstance(value, tuple) else (value,)
+            argv.extend(f"{option}={_to_text(entry)}" for entry in entries)
+        return tuple(argv)
+
+    @classmethod
+    def parse_argv(cls, argv: Sequence[str]) -> Self:
+        """Read what `to_argv` wrote; `UsageError` names the first argument that is wrong."""
+        fields = {field.name: field for field in msgspec.structs.fields(cls)}
+        values: dict[str, Any] = {}
+        for argument in argv:
+            option, equals, text = argument.partition("=")
+            name = option.removeprefix("--").replace("-", "_")
+            if not (equals and option.startswith("--") and name in fields):
+                known = (f"--{known.replace('_', '-')}" for known in fields)
+                hint = did_you_mean(option, known) or "options are written --name=value"
+                raise UsageError(f"argument {argument!r} is not known", hint=hint)
+            if _is_repeated(fields[name]):
+                values.setdefault(name, []).append(text)
+            else:
+                values[name] = text
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"arguments are wrong: {_to_option(str(error))}") from error
+
+
+class WeightsArguments(Arguments, frozen=True, kw_only=True):
+    """What the init container is told: which weights, where to, and from where, in order."""
+
+    key: str
+    """The folder under `root`; one preset, one key."""
+    root: str = WEIGHTS_MOUNT
+    source: tuple[str, ...] = ()
+    """Tried in this order; see `kaito.api.weight_source` for the spelling."""
+    architecture: str = ""
+    """When given, one of config.json's `architectures` must be this."""
+
+
+class ImportArguments(Arguments, frozen=True, kw_only=True):
+    """What `kaito models import` tells the weights program: take this folder as that preset."""
+
+    key: str
+    root: str
+    path: str
+    architecture: str = ""
+
+
+class ServingArguments(Arguments, frozen=True, kw_only=True):
+    """What the server is told. Options that only one engine knows go through `engine_option`."""
+
+    model: str
+    """A folder with safetensors, config and tokenizer; or a hub id."""
+    runtime: Literal["vllm", "transformers"] = "vllm"
+    served_model_name: tuple[str, ...] = ()
+    """The first is what responses carry; the others are accepted too."""
+    host: str = ""
+    """Empty: the pod's address from KAITO_POD_IP, else every address."""
+    port: int = HTTP_PORT
+    dtype: str = "auto"
+    max_model_len: int | None = None
+    """Tokens of context; None lets the engine take the most that fits."""
+    kv_cache_bytes: int = 0
+    """Memory for the KV cache on a CPU; 0 takes the runtime's default. Ignored on a GPU."""
+    gpu_memory_utilization: float | None = None
+    tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    data_parallel_size: int = 1
+    distributed_executor_backend: Literal["", "ray", "mp"] = ""
+    quantization: str = ""
+    kv_cache_dtype: str = ""
+    load_format: str = ""
+    tokenizer_mode: str = ""
+    config_format: str = ""
+    tool_call_parser: str = ""
+    """Set: the engine also chooses tools by itself."""
+    reasoning_parser: str = ""
+    chat_template: str = ""
+    """Path of a Jinja template; empty uses the tokenizer's own."""
+    trust_remote_code: bool = False
+    adapter: tuple[str, ...] = ()
+    """LoRA modules as `NAME=PATH`; none leaves LoRA off, which costs speed."""
+    engine_option: tuple[str, ...] = ()
+    """`NAME=VALUE` for the engine, under its own name; JSON where the engine takes JSON."""
+    config_file: str = ""
+    """The `inference_config.yaml`; its values win over everything above."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an init container is: one line on standard error every few seconds.
+
+    `kaito-progress stage=download done=1048576 total=269000000 eta=42 item=model.safetensors`;
+    `done` and `total` are bytes (0: not known), `eta` whole seconds (-1: not known).
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    eta: int = -1
+    item: str = ""
+
+    def to_line(self) -> str:
+        """The line, without its end."""
+        return (
+            f"kaito-progress stage={self.stage} done={self.done} total={self.total} "
+            f"eta={self.eta} item={self.item}"
+        )
+
+    @classmethod
+    def parse_line(cls, line: str) -> Self | None:
+        """The progress that a log line states, or None when it is another kind of line."""
+        match = _PROGRESS.search(line)
+        return msgspec.convert(match.groupdict(), cls, strict=False) if match else None
+
+
+_PROGRESS = re.compile(
+    r"kaito-progress stage=(?P<stage>\S+) done=(?P<done>\d+) total=(?P<total>\d+) "
+    r"eta=(?P<eta>-?\d+) item=(?P<item>.*)\Z"
+)
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _is_repeated(field: msgspec.structs.FieldInfo) -> bool:
+    return isinstance(field.default, tuple)
+
+
+def _to_option(message: str) -> str:
+    # msgspec names a field as `$.port`; a person typed `--port`.
+    named = re.sub(r"`\$\.(\w+)[^`]*`", lambda m: "--" + m[1].replace("_", "-"), message)
+    return re.sub(r"field `(\w+)`", lambda m: "--" + m[1].replace("_", "-"), named)

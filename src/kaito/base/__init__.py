@@ -1,0 +1,1 @@
+"""What knows nothing of Kubernetes: time, quantities, backoff, logging, the roots of errors."""

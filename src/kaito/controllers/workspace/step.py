@@ -1,0 +1,39 @@
+"""What one step of the decision finds."""
+
+from dataclasses import dataclass
+
+from kaito.api.meta import Condition
+from kaito.kube.controller.decision import Action
+
+WAITING_REASONS = frozenset(
+    {
+        "NodeClaimNotReady",
+        "NodeNotReady",
+        "WorkspaceInferenceStatusPending",
+        "FetchingWeights",
+        "StartingEngine",
+        "ContainerNotReady",
+        "workspacePending",
+        "workspaceDeleted",
+    }
+)
+"""Reasons that time alone resolves; any other reason of a False condition is a failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Conditions found and actions wanted; `blocks` ends the fold here."""
+
+    conditions: tuple[Condition, ...] = ()
+    actions: tuple[Action, ...] = ()
+    blocks: bool = False
+
+
+def holds(type_: str, reason: str, message: str = "") -> Condition:
+    """A condition that is true."""
+    return Condition(type=type_, status="True", reason=reason, message=message)
+
+
+def lacks(type_: str, reason: str, message: str) -> Condition:
+    """A condition that is false, and why."""
+    return Condition(type=type_, status="False", reason=reason, message=message)

@@ -1,0 +1,1 @@
+"""The only client of a Kubernetes API: requests, watches, caches, queues, controller kit."""

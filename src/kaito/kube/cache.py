@@ -1,0 +1,124 @@
+"""What was last seen of the objects of one resource, indexed for the questions controllers ask."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from kaito.api.meta import Key, Object
+from kaito.api.resources import Resource
+from kaito.api.selectors import Selector, matches_labels
+
+T = TypeVar("T", bound=Object)
+
+Listener = Callable[[T | None, T | None], None]
+"""Called with the old and the new object; None where there was or is none. Must not block."""
+
+
+class Reader(Protocol):
+    """Read access to what is known of the cluster. Answers may lag behind the API server."""
+
+    def get(self, resource: Resource[T], key: Key) -> T | None:
+        """One object, or None."""
+        ...
+
+    def list(
+        self, resource: Resource[T], *, namespace: str = "", selector: Selector = ()
+    ) -> tuple[T, ...]:
+        """The objects that match, ordered by key."""
+        ...
+
+    def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
+        """The objects that name `uid` among their owners, ordered by key."""
+        ...
+
+
+class Cache(Generic[T]):
+    """Objects by key and by owner. Only an informer writes here."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, T] = {}
+        self._by_owner: dict[str, set[Key]] = {}
+        self._listeners: list[Listener[T]] = []
+
+    def subscribe(self, listener: Listener[T]) -> None:
+        """Hear of every change from now on."""
+        self._listeners.append(listener)
+
+    def get(self, key: Key) -> T | None:
+        """One object, or None."""
+        return self._objects.get(key)
+
+    def list(self, *, namespace: str = "", selector: Selector = ()) -> tuple[T, ...]:
+        """The objects that match, ordered by key."""
+        return tuple(
+            found
+            for key, found in sorted(self._objects.items())
+            if (not namespace or key.namespace == namespace)
+            and matches_labels(selector, found.metadata.labels)
+        )
+
+    def owned(self, uid: str) -> tuple[T, ...]:
+        """The objects owned by `uid`, ordered by key."""
+        return tuple(self._objects[key] for key in sorted(self._by_owner.get(uid, ())))
+
+    def upsert(self, item: T) -> None:
+        """Remember the newest state of an object."""
+        old = self._objects.get(item.key)
+        if old is not None and old.metadata.resource_version == item.metadata.resource_version:
+            return
+        self._unindex(old)
+        self._objects[item.key] = item
+        for owner in item.metadata.owner_references:
+            self._by_owner.setdefault(owner.uid, set()).add(item.key)
+        self._tell(old, item)
+
+    def remove(self, key: Key) -> None:
+        """Forget an object that is gone."""
+        old = self._objects.pop(key, None)
+        self._unindex(old)
+        if old is not None:
+            self._tell(old, None)
+
+    def replace(self, items: Mapping[Key, T]) -> None:
+        """Make the cache equal to a full list, telling listeners only of the differences."""
+        for key in self._objects.keys() - items.keys():
+            self.remove(key)
+        for item in items.values():
+            self.upsert(item)
+
+    def _unindex(self, old: T | None) -> None:
+        for owner in old.metadata.owner_references if old is not None else ():
+            keys = self._by_owner.get(owner.uid, set())
+            keys.discard(old.key)  # type: ignore[union-attr]
+            if not keys:
+                self._by_owner.pop(owner.uid, None)
+
+    def _tell(self, old: T | None, new: T | None) -> None:
+        for listener in self._listeners:
+            listener(old, new)
+
+
+class FixedReader:
+    """A `Reader` over given objects: for tests, and for decisions about manifests in a file."""
+
+    def __init__(self, contents: Iterable[tuple[Resource[Object], Iterable[Object]]] = ()) -> None:
+        self._caches: dict[str, Cache[Object]] = {}
+        for resource, items in contents:
+            for item in items:
+                self._cache(resource).upsert(item)
+
+    def get(self, resource: Resource[T], key: Key) -> T | None:
+        """One object, or None."""
+        return self._cache(resource).get(key)
+
+    def list(
+        self, resource: Resource[T], *, namespace: str = "", selector: Selector = ()
+    ) -> tuple[T, ...]:
+        """The objects that match, ordered by key."""
+        return self._cache(resource).list(namespace=namespace, selector=selector)
+
+    def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
+        """The objects owned by `uid`."""
+        return self._cache(resource).owned(uid)
+
+    def _cache(self, resource: Resource[T]) -> Cache[T]:
+        return self._caches.setdefault(str(resource), Cache())  # type: ignore[return-value]

@@ -1,0 +1,317 @@
+"""Requests to a Kubernetes API server, typed.
+
+One aiohttp session per client. Reads come back decoded into the struct of their `Resource`; writes
+take manifests. A failed request raises one of `kaito.kube.errors`; nothing is retried here, since
+only the caller knows whether that is safe.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from kaito.api.meta import Key, Manifest, Object, Wire
+from kaito.api.resources import Resource
+from kaito.kube import errors
+from kaito.kube.config import Cluster
+
+T = TypeVar("T", bound=Object)
+Propagation = Literal["Background", "Foreground", "Orphan"]
+PatchType = Literal["merge", "json", "strategic", "apply"]
+
+_CONTENT_TYPES: dict[PatchType, str] = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+_JSON_BODY = {"Content-Type": "application/json"}
+_LONGEST_LINE = 16 * 1024 * 1024
+"""A watch event larger than this many bytes cannot be an object: etcd stops at 1.5 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """The objects of one list, and the revision they were read at."""
+
+    items: tuple[T, ...]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent(Generic[T]):
+    """One change. BOOKMARK carries only a newer revision."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: T
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A patch and the rules it is merged by."""
+
+    body: Any
+    kind: PatchType = "merge"
+
+
+class _ListMeta(Wire):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class _Envelope(msgspec.Struct):
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
+    object: msgspec.Raw
+
+
+class Client:
+    """A connection to one API server. Use as an async context manager."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._session: aiohttp.ClientSession | None = None
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        socket = self.cluster.unix_socket
+        connector: aiohttp.BaseConnector
+        if socket:
+            connector = aiohttp.UnixConnector(path=str(socket), limit=0)
+        else:
+            context = self.cluster.ssl_context()
+            connector = aiohttp.TCPConnector(limit=0, ssl=context or True)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            headers={"User-Agent": "kaito"},
+            read_bufsize=2**18,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def get(self, resource: Resource[T], key: Key) -> T:
+        """One object; `NotFound` when there is none."""
+        body = await self.request("GET", resource.path(key))
+        found: T = self._decode(resource.type, body)
+        return found
+
+    async def list(
+        self, resource: Resource[T], *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> Listing[T]:
+        """All objects of a resource, fetched in pages; a page that expired starts over once."""
+        query = {"limit": "500", "labelSelector": labels, "fieldSelector": fields}
+        items: list[T] = []
+        while True:
+            body = await self.request("GET", resource.path(namespace=namespace), query=query)
+            page = self._decode(_page_type(resource.type), body)
+            items.extend(page.items)
+            if not page.metadata.continue_:
+                return Listing(tuple(items), page.metadata.resource_version)
+            query["continue"] = page.metadata.continue_
+
+    async def watch(
+        self, resource: Resource[T], *, revision: str, query: Mapping[str, str]
+    ) -> AsyncIterator[WatchEvent[T]]:
+        """Changes after `revision`, until the server ends the stream. `Gone` when it is too old."""
+        parameters = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": "300",
+            "resourceVersion": revision,
+            **query,
+        }
+        async with self.open("GET", resource.path(), query=parameters) as response:
+            async for line in _lines(response):
+                envelope = self._decode(_Envelope, line)
+                if envelope.type == "ERROR":
+                    raise _watch_error(envelope.object, str(resource))
+                yield WatchEvent(
+                    envelope.type,
+                    self._decode(resource.type, envelope.object),
+                )
+
+    async def create(
+        self, resource: Resource[T], manifest: Manifest, *, manager: str = "", subresource: str = ""
+    ) -> T:
+        """Create an object; `AlreadyExists` when the name is taken.
+
+        A `subresource` such as `binding` is created on the object that the manifest names.
+        """
+        meta = manifest["metadata"]
+        namespace = meta.get("namespace", "")
+        path = resource.path(namespace=namespace)
+        if subresource:
+            path = resource.path(Key(namespace, meta["name"]), subresource=subresource)
+        query = {"fieldManager": manager}
+        body = await self.request("POST", path, json=manifest, query=query)
+        created: T = self._decode(resource.type, body)
+        return created
+
+    async def patch(
+        self,
+        resource: Resource[T],
+        key: Key,
+        patch: "Manifest | Change",
+        *,
+        subresource: str = "",
+        query: Mapping[str, str] | None = None,
+    ) -> T:
+        """Patch an object (a bare manifest merges); `apply` also creates it where there is none."""
+        change = patch if isinstance(patch, Change) else Change(patch)
+        body = await self.request(
+            "PATCH",
+            resource.path(key, subresource=subresource),
+            json=change.body,
+            query=query,
+            headers={"Content-Type": _CONTENT_TYPES[change.kind]},
+        )
+        patched: T = self._decode(resource.type, body)
+        return patched
+
+    async def apply(
+        self, resource: Resource[T], manifest: Manifest, *, manager: str, force: bool = True
+    ) -> T:
+        """Server-side apply: this manager now owns exactly the manifest's fields."""
+        meta = manifest["metadata"]
+        key = Key(meta.get("namespace", ""), meta["name"])
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return await self.patch(resource, key, Change(manifest, "apply"), query=query)
+
+    async def delete(
+        self,
+        resource: Resource[Any],
+        key: Key,
+        *,
+        uid: str = "",
+        propagation: Propagation = "Background",
+        grace_seconds: int | None = None,
+    ) -> None:
+        """Ask for deletion; with `uid` only of that very object. `NotFound` when it is gone."""
+        options: Manifest = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        await self.request("DELETE", resource.path(key), json=options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The body of any request's successful answer. JSON both ways unless `headers` differ."""
+        data = msgspec.json.encode(json) if json is not None else None
+        sent = {"Accept": "application/json", **(_JSON_BODY if data else {}), **(headers or {})}
+        async with self.open(method, path, query=query, data=data, headers=sent) as response:
+            return await response.read()
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "_Answer":
+        """A request whose answer is read as it comes; for watches and logs."""
+        assert self._session is not None, "the client is used outside its async with"
+        sent = dict(headers or {})
+        if token := self.cluster.current_token():
+            sent["Authorization"] = f"Bearer {token}"
+        parameters = {name: value for name, value in (query or {}).items() if value}
+        pending = self._session.request(
+            method, self.cluster.url + path, params=parameters, data=data, headers=sent
+        )
+        return _Answer(pending, where=f"{method} {path}", server=self._server_name())
+
+    def _server_name(self) -> str:
+        return str(self.cluster.unix_socket or self.cluster.url)
+
+    def _decode(self, type_: Any, body: bytes | msgspec.Raw) -> Any:
+        decoder = self._decoders.get(type_)
+        if decoder is None:
+            decoder = self._decoders[type_] = msgspec.json.Decoder(type_)
+        return decoder.decode(body)
+
+
+class _Answer:
+    """An answer that is either a success or raised as an `ApiError`."""
+
+    def __init__(self, pending: Any, *, where: str, server: str) -> None:
+        self._pending = pending
+        self._where = where
+        self._server = server
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        try:
+            response: aiohttp.ClientResponse = await self._pending.__aenter__()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise errors.Unavailable(
+                f"the API server at {self._server} does not answer ({error})",
+                hint="is it running? see `kaito status`",
+            ) from error
+        if response.status < 400:
+            return response
+        body = await response.read()
+        response.release()
+        retry_after = response.headers.get("Retry-After", "")
+        raise errors.to_error(response.status, body, where=self._where, retry_after=retry_after)
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._pending.__aexit__(*raised)
+
+
+def _page_type(type_: Any) -> Any:
+    cached = _PAGE_TYPES.get(type_)
+    if cached is None:
+        cached = _PAGE_TYPES[type_] = msgspec.defstruct(
+            f"{type_.__name__}List",
+            [("items", tuple[type_, ...]), ("metadata", _ListMeta, _ListMeta())],
+        )
+    return cached
+
+
+_PAGE_TYPES: dict[Any, Any] = {}
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of a stream of any length each; a cut connection ends it like a clean close."""
+    pending = bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            pending += chunk
+            if len(pending) > _LONGEST_LINE:
+                raise errors.Unavailable("a watch event is larger than any object can be")
+            *lines, rest = bytes(pending).split(b"\n")
+            pending = bytearray(rest)
+            for line in lines:
+                if line:
+                    yield line
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return
+
+
+def _watch_error(body: msgspec.Raw, where: str) -> errors.ApiError:
+    status = msgspec.json.decode(body)
+    code = int(status.get("code", 500)) if isinstance(status, dict) else 500
+    return errors.to_error(code, bytes(body), where=where)

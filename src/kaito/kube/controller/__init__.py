@@ -1,0 +1,1 @@
+"""The controller kit: observe, decide, apply; shared by every controller of the project."""

@@ -1,0 +1,107 @@
+"""The one place where decisions become requests."""
+
+from kaito.api.meta import Manifest
+from kaito.kube import errors
+from kaito.kube.client import Client
+from kaito.kube.controller.decision import (
+    Action,
+    Apply,
+    Create,
+    Decision,
+    Delete,
+    Note,
+    Patch,
+    StatusWrite,
+)
+from kaito.kube.controller.recorder import Recorder
+
+
+class Executor:
+    """Carries out decisions in one controller's name."""
+
+    def __init__(self, client: Client, recorder: Recorder, *, manager: str) -> None:
+        """`manager` is the field manager that owns what is applied."""
+        self._client = client
+        self._recorder = recorder
+        self._manager = manager
+
+    async def apply(self, decision: Decision) -> None:
+        """Actions in order, then the one status write, then events. Stops at the first error.
+
+        Raises:
+            errors.ApiError: `Conflict` when the decision was made on an outdated reading; the
+                caller looks again. What was done before stays done: every action is idempotent.
+        """
+        notes: list[Note] = []
+        for action in decision.actions:
+            changed = await self._act(action)
+            if changed and action.note:
+                notes.append(action.note)
+        if decision.status:
+            await self._write_status(decision.status)
+        # Events speak of what has happened, so they come after the writes have succeeded.
+        for note in (*notes, *decision.notes):
+            await self._recorder.record(note)
+
+    async def _act(self, action: Action) -> bool:
+        """Whether the action changed anything."""
+        try:
+            match action:
+                case Create():
+                    await self._create(action)
+                case Apply():
+                    await self._client.apply(
+                        action.resource, action.manifest, manager=self._manager
+                    )
+                case Patch():
+                    await self._patch(action)
+                case Delete():
+                    await self._client.delete(
+                        action.resource,
+                        action.key,
+                        uid=action.uid,
+                        propagation=action.propagation,
+                        grace_seconds=action.grace_seconds,
+                    )
+        except errors.AlreadyExists:
+            if isinstance(action, Create):
+                return False
+            raise
+        except errors.NotFound:
+            if isinstance(action, Delete | Patch):
+                return False
+            raise
+        return True
+
+    async def _create(self, action: Create) -> None:
+        await self._client.create(
+            action.resource,
+            action.manifest,
+            manager=self._manager,
+            subresource=action.subresource,
+        )
+
+    async def _patch(self, action: Patch) -> None:
+        await self._client.patch(
+            action.resource,
+            action.key,
+            action.patch,
+            subresource=action.subresource,
+            query={"fieldManager": self._manager},
+        )
+
+    async def _write_status(self, write: StatusWrite) -> None:
+        patch: Manifest = {
+            "metadata": {"resourceVersion": write.resource_version},
+            "status": write.status,
+        }
+        try:
+            await self._client.patch(
+                write.resource,
+                write.key,
+                patch,
+                subresource="status",
+                query={"fieldManager": self._manager},
+            )
+        except errors.NotFound:
+            return

@@ -1,0 +1,94 @@
+"""A decision as data: what a controller wants done, printable before anything is done."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kaito.api.meta import Key, Manifest, Object
+from kaito.api.resources import Resource
+from kaito.kube.client import Change, Propagation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An event to be written about an object."""
+
+    about: Object
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Create an object under a deterministic name. If it is there already, that is done too."""
+
+    resource: Resource[Any]
+    manifest: Manifest
+    subresource: str = ""
+    note: Note | None = None
+    """Written only when the object was not there before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Server-side apply: create or update, owning exactly these fields."""
+
+    resource: Resource[Any]
+    manifest: Manifest
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """Change part of an object that must exist; if it is gone, that is done too."""
+
+    resource: Resource[Any]
+    key: Key
+    patch: Manifest | Change
+    """A bare manifest is a merge patch."""
+    subresource: str = ""
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete that very object (`uid`); if it is gone, that is done too."""
+
+    resource: Resource[Any]
+    key: Key
+    uid: str
+    propagation: Propagation = "Background"
+    grace_seconds: int | None = None
+    note: Note | None = None
+
+
+Action = Create | Apply | Patch | Delete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusWrite:
+    """The status of the object a controller is about, valid only for that revision.
+
+    Merged into what is stored: fields left out stay, and null removes.
+    """
+
+    resource: Resource[Any]
+    key: Key
+    resource_version: str
+    status: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Everything one pass wants. Carried out in order: actions, then status, then notes."""
+
+    actions: tuple[Action, ...] = ()
+    status: StatusWrite | None = None
+    notes: tuple[Note, ...] = ()
+    requeue_after: float | None = None
+    """Seconds until the key is looked at again even if nothing changes."""
+    why: tuple[str, ...] = ()
+    """The reasons in words, in the order they were found."""
+
+
+NOTHING = Decision()

@@ -1,0 +1,179 @@
+"""Keeps a `Cache` equal to an API server's objects: list, watch, and again after every break.
+
+Starts with a streaming list (`sendInitialEvents`, Kubernetes 1.32 and newer by default) and falls
+back to paged lists where the server refuses that. A watch resumes from the last revision it saw,
+bookmarks included; a compacted revision (410) means a fresh list. Sources:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes and
+#streaming-lists.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from kaito.api.meta import Key, Object
+from kaito.api.resources import Resource
+from kaito.api.selectors import Selector
+from kaito.base.backoff import Backoff
+from kaito.base.clock import Clock
+from kaito.base.logs import facts
+from kaito.kube import errors
+from kaito.kube.cache import Cache
+from kaito.kube.client import Client
+
+T = TypeVar("T", bound=Object)
+logger = logging.getLogger(__name__)
+
+_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+_BACKOFF = Backoff(base=0.1, cap=10.0)
+
+
+class Informer(Generic[T]):
+    """One resource's cache and the task that keeps it up to date."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource[T],
+        *,
+        clock: Clock,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        """`query` narrows what is watched: `labelSelector`, `fieldSelector`."""
+        self.resource = resource
+        self.cache: Cache[T] = Cache()
+        self.synced = asyncio.Event()
+        self._client = client
+        self._clock = clock
+        self._query = dict(query or {})
+        self._revision = ""
+        self._streams_lists = True
+
+    async def run(self) -> None:
+        """Follow the server until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._follow()
+                failures = 0
+            except errors.Gone:
+                self._revision = ""
+            except errors.ApiError as error:
+                self._log_break(error, failures)
+                delay = max(_BACKOFF.delay(failures, random.random), error.retry_after)
+                failures += 1
+                await self._clock.sleep(delay)
+
+    async def _follow(self) -> None:
+        """One list if needed, then one watch to its end."""
+        if not self._revision:
+            if self._streams_lists:
+                await self._stream_list()
+                return
+            await self._page_list()
+        async for event in self._client.watch(
+            self.resource, revision=self._revision, query=self._query
+        ):
+            self._take(event.type, event.object)
+
+    async def _stream_list(self) -> None:
+        """A watch that begins with every object; it goes on as a normal watch afterwards."""
+        query = {
+            **self._query,
+            "sendInitialEvents": "true",
+            "resourceVersionMatch": "NotOlderThan",
+        }
+        initial: dict[Key, T] | None = {}
+        try:
+            async for event in self._client.watch(self.resource, revision="", query=query):
+                if initial is None:
+                    self._take(event.type, event.object)
+                elif event.type != "BOOKMARK":
+                    initial[event.object.key] = event.object
+                elif _INITIAL_EVENTS_END in event.object.metadata.annotations:
+                    self._start_from(initial, event.object.metadata.resource_version)
+                    initial = None
+        except errors.Invalid:
+            # The server is older than streaming lists, or has them switched off.
+            self._streams_lists = False
+
+    async def _page_list(self) -> None:
+        listing = await self._client.list(
+            self.resource,
+            labels=self._query.get("labelSelector", ""),
+            fields=self._query.get("fieldSelector", ""),
+        )
+        self._start_from({item.key: item for item in listing.items}, listing.resource_version)
+
+    def _start_from(self, items: Mapping[Key, T], revision: str) -> None:
+        self.cache.replace(items)
+        self._revision = revision
+        self.synced.set()
+
+    def _take(self, kind: str, item: T) -> None:
+        if kind in ("ADDED", "MODIFIED"):
+            self.cache.upsert(item)
+        elif kind == "DELETED":
+            self.cache.remove(item.key)
+        self._revision = item.metadata.resource_version
+
+    def _log_break(self, error: errors.ApiError, failures: int) -> None:
+        # The first break is ordinary (a restart); only a lasting one deserves attention.
+        level = logging.DEBUG if failures == 0 else logging.WARNING
+        logger.log(level, "watch broke", extra=facts(resource=self.resource, error=error))
+
+
+class Informers:
+    """The informers of one process, each resource watched once; a `Reader` over all of them."""
+
+    def __init__(self, client: Client, *, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._informers: dict[Resource[Any], Informer[Any]] = {}
+
+    def watch(self, resource: Resource[T]) -> Cache[T]:
+        """Make sure the resource is followed once `run` starts, and give its cache."""
+        found = self._informers.get(resource)
+        if found is None:
+            found = Informer(self._client, resource, clock=self._clock)
+            self._informers[resource] = found
+        return found.cache
+
+    async def run(self) -> None:
+        """Follow everything until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self._informers.values():
+                group.create_task(informer.run(), name=f"informer {informer.resource}")
+
+    async def wait_synced(self) -> None:
+        """Return when every cache has seen a full list."""
+        for informer in self._informers.values():
+            await informer.synced.wait()
+
+    @property
+    def unsynced(self) -> tuple[str, ...]:
+        """The resources whose first list is still missing."""
+        pending = (str(i.resource) for i in self._informers.values() if not i.synced.is_set())
+        return tuple(sorted(pending))
+
+    def get(self, resource: Resource[T], key: Key) -> T | None:
+        """One object, or None."""
+        return self._cache(resource).get(key)
+
+    def list(
+        self, resource: Resource[T], *, namespace: str = "", selector: Selector = ()
+    ) -> tuple[T, ...]:
+        """The objects that match, ordered by key."""
+        return self._cache(resource).list(namespace=namespace, selector=selector)
+
+    def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
+        """The objects owned by `uid`, ordered by key."""
+        return self._cache(resource).owned(uid)
+
+    def _cache(self, resource: Resource[T]) -> Cache[T]:
+        found = self._informers.get(resource)
+        if found is None:
+            raise LookupError(f"{resource} is read but not among the controllers' watches")
+        return found.cache

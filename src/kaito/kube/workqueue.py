@@ -1,0 +1,114 @@
+"""The queue between watches and workers.
+
+A key is in the queue at most once and with at most one worker at a time; what arrives while it is
+being worked on runs once more afterwards. Delayed and backed-off additions keep the earliest time.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from kaito.base.backoff import Backoff
+from kaito.base.clock import Clock
+
+K = TypeVar("K", bound=Hashable)
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting for a worker."""
+
+    def __init__(self, *, clock: Clock, backoff: Backoff | None = None) -> None:
+        self._clock = clock
+        self._backoff = backoff or Backoff(base=0.05, cap=60.0)
+        self._ready: deque[K] = deque()
+        self._queued: set[K] = set()
+        self._active: set[K] = set()
+        self._again: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._due: dict[K, float] = {}
+        self._timers: list[tuple[float, int, K]] = []
+        self._order = itertools.count()
+        self._wake_timer = asyncio.Event()
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Keys that wait for a worker now; delayed ones do not count."""
+        return len(self._ready)
+
+    def add(self, key: K) -> None:
+        """Have the key worked on soon."""
+        self._due.pop(key, None)
+        if key in self._active:
+            self._again.add(key)
+        elif key not in self._queued:
+            self._queued.add(key)
+            self._ready.append(key)
+            self._arrived.set()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Have the key worked on after a delay, unless it is due earlier already."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = self._clock.monotonic() + seconds
+        if self._due.get(key, float("inf")) <= due:
+            return
+        self._due[key] = due
+        heapq.heappush(self._timers, (due, next(self._order), key))
+        self._wake_timer.set()
+
+    def add_failed(self, key: K, *, at_least: float = 0.0) -> float:
+        """Have the key worked on again after a backoff that grows with its failures; the delay."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = max(self._backoff.delay(failures, random.random), at_least)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """The key succeeded: its next failure starts the backoff afresh."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K:
+        """The next key, which is then this worker's until `done`."""
+        while not self._ready:
+            self._arrived.clear()
+            await self._arrived.wait()
+        key = self._ready.popleft()
+        self._queued.discard(key)
+        self._active.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """The worker is finished with the key."""
+        self._active.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    async def run_timers(self) -> None:
+        """Move delayed keys into the queue as they fall due, until cancelled."""
+        while True:
+            while self._timers and self._timers[0][0] <= self._clock.monotonic():
+                due, _, key = heapq.heappop(self._timers)
+                if self._due.get(key) == due:
+                    self.add(key)
+            self._wake_timer.clear()
+            await self._wait_for_timer()
+
+    async def _wait_for_timer(self) -> None:
+        if not self._timers:
+            await self._wake_timer.wait()
+            return
+        delay = self._timers[0][0] - self._clock.monotonic()
+        sleeper = asyncio.ensure_future(self._clock.sleep(delay))
+        waker = asyncio.ensure_future(self._wake_timer.wait())
+        try:
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()

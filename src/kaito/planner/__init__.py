@@ -1,0 +1,1 @@
+"""How much a model needs and whether it fits. Pure arithmetic with its working shown."""

@@ -1,0 +1,1 @@
+"""Where nodes come from, as pure functions: render claims, assess them, name the surplus."""

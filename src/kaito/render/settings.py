@@ -1,0 +1,14 @@
+"""What the place a workload runs in decides about it, as opposed to the workload itself."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """Facts about the cluster that every rendered pod needs."""
+
+    serving_image: str
+    weights_path: str = ""
+    """A folder on the node that keeps weights between pods; empty gives each pod its own."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Passed on to every program of ours, for example where the model hub is."""

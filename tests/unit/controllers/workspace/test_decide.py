@@ -1,0 +1,432 @@
+"""The Workspace's decisions, scenario by scenario: what is there, what is wanted, what is said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from kaito.api import conditions, labels
+from kaito.api.core import CONFIGMAPS, NODES, PODS, SERVICES, STATEFULSETS
+from kaito.api.meta import Key, Manifest, Object
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.resources import Resource
+from kaito.api.workspace import WORKSPACES, Workspace
+from kaito.base.quantity import GIB
+from kaito.catalog.preset import ModelFacts
+from kaito.controllers.workspace.decide import decide
+from kaito.controllers.workspace.observed import Observed, observe
+from kaito.controllers.workspace.settings import WorkspaceSettings
+from kaito.kube.cache import FixedReader
+from kaito.kube.controller.decision import Apply, Create, Decision, Delete, Patch
+from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
+from kaito.render.settings import RenderSettings
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+KEY = Key("default", "w")
+MACHINE = Machine(name="laptop", cpus=8, memory_bytes=24 * GIB)
+
+
+def _plan(facts: ModelFacts, *, name: str, runtime: str) -> Plan | Refusal:
+    return plan_on_machine(facts, MACHINE, name=name, runtime=runtime)
+
+
+SETTINGS = WorkspaceSettings(
+    render=RenderSettings(serving_image="example.com/serving:1"),
+    provisioner=NodeClaimProvisioner(NodeClass(group="kaito.sh", kind="KaitoNodeClass")),
+    planner=_plan,
+    facts_at_hand=lambda _: None,
+)
+
+
+def workspace(**fields: Any) -> Manifest:
+    meta = {
+        "name": "w",
+        "namespace": "default",
+        "uid": "u1",
+        "resourceVersion": "7",
+        "generation": 1,
+        "finalizers": [labels.WORKSPACE_FINALIZER],
+    }
+    return {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {**meta, **fields.pop("metadata", {})},
+        "resource": {
+            "instanceType": "Standard_NC6s_v3",
+            "labelSelector": {"matchLabels": {"apps": "w"}},
+        },
+        **(fields or {"inference": {"preset": {"name": "smollm2-135m-instruct"}}}),
+    }
+
+
+@dataclass
+class World:
+    """What an API server would hold; `carry_out` plays the executor and the rest of the cluster."""
+
+    objects: dict[tuple[str, Key], Manifest] = field(default_factory=dict)
+
+    def put(self, resource: Resource[Any], manifest: Manifest) -> None:
+        meta = manifest["metadata"]
+        self.objects[(str(resource), Key(meta.get("namespace", ""), meta["name"]))] = manifest
+
+    def observe(self) -> Observed:
+        contents: list[tuple[Resource[Object], list[Object]]] = []
+        for resource in (WORKSPACES, NODECLAIMS, NODES, STATEFULSETS, SERVICES, PODS, CONFIGMAPS):
+            found = [m for (name, _), m in self.objects.items() if name == str(resource)]
+            contents.append((resource, [msgspec.convert(m, resource.type) for m in found]))
+        observed = observe(FixedReader(contents), KEY, SETTINGS)
+        assert observed is not None
+        return observed
+
+    def decide(self) -> Decision:
+        return decide(self.observe(), SETTINGS, NOW)
+
+    def carry_out(self, decision: Decision) -> None:
+        for action in decision.actions:
+            match action:
+                case Create() | Apply():
+                    self.put(action.resource, action.manifest)
+                case Delete():
+                    self.objects.pop((str(action.resource), action.key))
+                case Patch():
+                    assert isinstance(action.patch, Mapping)
+                    self._merge((str(action.resource), action.key), action.patch["metadata"])
+        if decision.status:
+            live = self.objects[(str(WORKSPACES), KEY)]
+            live["status"] = {**live.get("status", {}), **decision.status.status}
+
+    def _merge(self, where: tuple[str, Key], meta: Manifest) -> None:
+        live = self.objects[where]
+        if not meta["finalizers"] and live["metadata"].get("deletionTimestamp"):
+            del self.objects[where]
+        else:
+            live["metadata"] = {**live["metadata"], "finalizers": meta["finalizers"]}
+
+    def claim(self) -> Manifest:
+        return next(m for (name, _), m in self.objects.items() if name == str(NODECLAIMS))
+
+    def launch(self) -> None:
+        claim = self.claim()
+        types = ("Launched", "Registered", "Initialized", "Ready")
+        claim["status"] = {
+            "nodeName": "n1",
+            "conditions": [{"type": type_, "status": "True"} for type_ in types],
+        }
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.put(NODES, {"metadata": {"name": "n1"}, "status": ready})
+
+    def start_pod(self, **status: Any) -> None:
+        self.objects[(str(STATEFULSETS), KEY)]["status"] = {"updatedReplicas": 1}
+        meta = {"name": "w-0", "namespace": "default", "labels": {labels.WORKSPACE: "w"}}
+        self.put(PODS, {"metadata": meta, "status": status})
+
+    @property
+    def ready(self) -> tuple[str, str, str]:
+        found = conditions.find(self.observe().workspace.status.conditions, "WorkspaceReady")
+        assert found is not None
+        return found.status, found.reason, found.message
+
+
+def settled(world: World) -> World:
+    """Carry decisions out until nothing is left to do; fails when that never happens."""
+    for _ in range(6):
+        decision = world.decide()
+        if not decision.actions and decision.status is None:
+            return world
+        world.carry_out(decision)
+    raise AssertionError(f"never settles: {world.decide()}")
+
+
+def new_world(**fields: Any) -> World:
+    world = World()
+    world.put(WORKSPACES, workspace(**fields))
+    return world
+
+
+def test_the_finalizer_comes_before_anything_else_is_made() -> None:
+    world = new_world(metadata={"finalizers": []})
+    (patch,) = world.decide().actions
+    assert isinstance(patch, Patch)
+    assert patch.patch == {
+        "metadata": {"finalizers": [labels.WORKSPACE_FINALIZER], "resourceVersion": "7"}
+    }
+
+
+def test_a_new_workspace_asks_for_one_node_and_waits_for_it() -> None:
+    world = settled(new_world())
+    claim = world.claim()
+    assert claim["metadata"]["labels"] == {
+        "apps": "w",
+        labels.NODEPOOL: "kaito",
+        labels.WORKSPACE: "w",
+        labels.WORKSPACE_NAMESPACE: "default",
+    }
+    assert claim["spec"]["resources"]["requests"]["memory"] == "3841Mi"
+    assert (str(STATEFULSETS), KEY) not in world.objects
+    status, reason, message = world.ready
+    assert (status, reason) == ("False", "NodeClaimNotReady")
+    assert message.endswith("is not Launched yet")
+
+
+def test_claims_have_the_same_name_however_often_they_are_decided() -> None:
+    names = {
+        action.manifest["metadata"]["name"] for _ in range(3) for action in _creates(new_world())
+    }
+    assert len(names) == 1
+
+
+def _creates(world: World) -> list[Create]:
+    return [action for action in world.decide().actions if isinstance(action, Create)]
+
+
+def test_a_failed_claim_is_reported_in_the_providers_own_words() -> None:
+    world = settled(new_world())
+    said = "12.0 GiB asked, 3.0 GiB left"
+    world.claim()["status"] = {
+        "conditions": [
+            {
+                "type": "Launched",
+                "status": "False",
+                "reason": "InsufficientCapacity",
+                "message": said,
+            }
+        ]
+    }
+    settled(world)
+    status, reason, message = world.ready
+    assert (status, reason) == ("False", "InsufficientCapacity")
+    assert message.endswith(said)
+
+
+def test_the_workload_starts_once_the_node_is_ready() -> None:
+    world = settled(new_world())
+    world.launch()
+    settled(world)
+    assert (str(STATEFULSETS), KEY) in world.objects
+    assert (str(SERVICES), KEY) in world.objects
+    assert (str(SERVICES), Key("default", "w-headless")) in world.objects
+    assert world.observe().workspace.status.worker_nodes == ("n1",)
+
+
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+def test_it_is_ready_when_its_pod_answers_and_not_ready_when_it_stops() -> None:
+    world = settled(new_world())
+    world.launch()
+    settled(world)
+    world.start_pod(phase="Running", **READY)
+    settled(world)
+    assert world.ready[0] == "True"
+    assert world.observe().workspace.status.state == "Ready"
+    world.start_pod(phase="Running", containerStatuses=[{"name": "w", "state": {"running": {}}}])
+    settled(world)
+    assert world.ready[:2] == ("False", "StartingEngine")
+    assert world.observe().workspace.status.state == "NotReady"
+
+
+def _ended(code: int, message: str = "", reason: str = "Error") -> dict[str, Any]:
+    return {"exitCode": code, "message": message, "reason": reason}
+
+
+POD_CASES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "unschedulable": (
+        {
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "Unschedulable",
+                    "message": "0/1 nodes are available",
+                }
+            ]
+        },
+        "Unschedulable",
+        "0/1 nodes are available",
+    ),
+    "weights on their way": (
+        {"initContainerStatuses": [{"name": "weights", "state": {"running": {}}}]},
+        "FetchingWeights",
+        "the weights are being put in place",
+    ),
+    "no source of the weights": (
+        {
+            "initContainerStatuses": [
+                {
+                    "name": "weights",
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": _ended(69, "weights of 'x' are not available")},
+                }
+            ]
+        },
+        "ModelUnavailable",
+        "weights of 'x' are not available",
+    ),
+    "engine loading": (
+        {
+            "initContainerStatuses": [{"name": "weights", "state": {"terminated": _ended(0)}}],
+            "containerStatuses": [{"name": "w", "state": {"running": {}}}],
+        },
+        "StartingEngine",
+        "the engine is loading the model",
+    ),
+    "bad engine setting": (
+        {
+            "containerStatuses": [
+                {
+                    "name": "w",
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": _ended(78, "unknown argument 'max-model-lenn'")},
+                }
+            ]
+        },
+        "InvalidConfig",
+        "unknown argument 'max-model-lenn'",
+    ),
+    "crash loop": (
+        {
+            "containerStatuses": [
+                {"name": "w", "state": {"terminated": _ended(1)}},
+            ]
+        },
+        "ContainerCrashLoopBackOff",
+        "ended with exit code 1 (Error)",
+    ),
+    "killed for memory": (
+        {
+            "containerStatuses": [
+                {"name": "w", "state": {"terminated": _ended(137, "", "OOMKilled")}}
+            ]
+        },
+        "ContainerOOMKilled",
+        "exit code 137",
+    ),
+    "image that cannot run": (
+        {
+            "containerStatuses": [
+                {
+                    "name": "w",
+                    "state": {
+                        "waiting": {"reason": "ImageNotRunnable", "message": "give a command"}
+                    },
+                }
+            ]
+        },
+        "ImagePullError",
+        "give a command",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POD_CASES.values(), ids=POD_CASES.keys())
+def test_the_pods_trouble_is_the_workspaces_reason(case: tuple[dict[str, Any], str, str]) -> None:
+    status, reason, said = case
+    world = settled(new_world())
+    world.launch()
+    settled(world)
+    world.start_pod(phase="Pending", **status)
+    settled(world)
+    found = world.ready
+    assert found[:2] == ("False", reason)
+    assert said in found[2]
+
+
+def test_a_model_larger_than_the_machine_is_refused_with_the_arithmetic_before_any_claim() -> None:
+    world = settled(new_world(inference={"preset": {"name": "llama-3.3-70b-instruct"}}))
+    assert [name for name, _ in world.objects] == [str(WORKSPACES)]
+    status, reason, message = world.ready
+    assert (status, reason) == ("False", "InsufficientMemory")
+    assert "weights 131.4 GiB + KV cache 1.0 GiB + engine 2.5 GiB" in message
+    assert "23.0 GiB for workloads (24.0 GiB less 1.0 GiB for the system)" in message
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"tuning": {"preset": {"name": "phi-4"}, "method": "qlora"}}, "TuningNotAvailable"),
+        (
+            {
+                "inference": {
+                    "preset": {"name": "phi-4"},
+                    "adapters": [{"source": {"name": "a", "image": "r/a:1"}}],
+                }
+            },
+            "AdaptersNotAvailable",
+        ),
+    ],
+)
+def test_what_is_not_served_yet_says_so_and_claims_nothing(
+    fields: dict[str, Any], reason: str
+) -> None:
+    world = settled(new_world(**fields))
+    assert [name for name, _ in world.objects] == [str(WORKSPACES)]
+    assert world.ready[:2] == ("False", reason)
+
+
+def test_a_missing_config_map_is_named_and_an_edit_of_it_rolls_out() -> None:
+    world = new_world(inference={"preset": {"name": "smollm2-135m-instruct"}, "config": "settings"})
+    settled(world)
+    world.launch()
+    settled(world)
+    assert "ConfigMap default/settings" in world.ready[2]
+    meta = {"name": "settings", "namespace": "default"}
+    world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {}"}})
+    settled(world)
+    before = world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"]
+    world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {a: 1}"}})
+    settled(world)
+    assert world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"] != before
+
+
+def test_an_object_that_belongs_to_somebody_else_is_neither_adopted_nor_overwritten() -> None:
+    world = settled(new_world())
+    world.launch()
+    foreign = {
+        "kind": "Service",
+        "metadata": {"name": "w", "namespace": "default", "uid": "foreign"},
+        "spec": {"ports": [{"port": 1}]},
+    }
+    world.put(SERVICES, foreign)
+    settled(world)
+    assert world.objects[(str(SERVICES), KEY)] is foreign
+    assert world.ready[:2] == ("False", "NameConflict")
+
+
+def test_deletion_waits_for_the_pods_then_the_nodes_then_lets_go() -> None:
+    world = settled(new_world())
+    world.launch()
+    settled(world)
+    world.start_pod(phase="Running", **READY)
+    settled(world)
+    world.objects[(str(STATEFULSETS), KEY)]["metadata"]["uid"] = "s1"
+    world.objects[(str(WORKSPACES), KEY)]["metadata"]["deletionTimestamp"] = NOW
+    world.carry_out(world.decide())
+    assert (str(STATEFULSETS), KEY) not in world.objects
+    assert world.claim(), "the node stays while its pod ends"
+    deleting = conditions.find(world.observe().workspace.status.conditions, "WorkspaceDeleting")
+    assert deleting is not None
+    assert "pod w-0" in deleting.message
+    del world.objects[(str(PODS), Key("default", "w-0"))]
+    world.carry_out(world.decide())
+    world.carry_out(world.decide())
+    assert (str(WORKSPACES), KEY) not in world.objects
+    left = {name for name, _ in world.objects}
+    assert str(NODECLAIMS) not in left
+
+
+def test_each_transition_is_told_once() -> None:
+    world = new_world()
+    first = world.decide()
+    assert [note.reason for note in first.notes] == ["NodeClaimNotReady"]
+    world.carry_out(first)
+    assert world.decide().notes == ()
+
+
+def test_a_workspace_of_the_first_version_reads_the_same() -> None:
+    document = workspace()
+    document["apiVersion"] = "kaito.sh/v1alpha1"
+    assert msgspec.convert(document, Workspace).preset_name == "smollm2-135m-instruct"
