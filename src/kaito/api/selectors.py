@@ -11,9 +11,9 @@ from typing import Any
 
 from kaito.api.meta import Wire
 
-_SET_BASED = re.compile(r"(?P<key>[^\s!=,()]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)\Z")
-_EQUALITY = re.compile(r"(?P<key>[^\s!=,()]+)\s*(?P<op>==|=|!=)\s*(?P<value>[^\s!=,()]*)\Z")
-_EXISTS = re.compile(r"(?P<not>!?)\s*(?P<key>[^\s!=,()]+)\Z")
+_SET_BASED = re.compile(r"(?P<key>[\w./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)\Z")
+_EQUALITY = re.compile(r"(?P<key>[\w./-]+)\s*(?P<op>==|=|!=)\s*(?P<value>[^\s!=,()]*)\Z")
+_EXISTS = re.compile(r"(?P<not>!?)\s*(?P<key>[\w./-]+)\Z")
 _TERMS = re.compile(r",(?![^()]*\))")
 
 

@@ -1,0 +1,61 @@
+"""What fits on one machine."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.base.quantity import GIB
+from kaito.catalog.preset import ModelFacts
+from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+
+LAPTOP = Machine(name="laptop", cpus=4, memory_bytes=16 * GIB)
+
+
+def _facts(weights: int, per_token: int = 23_040, context: int = 8192) -> ModelFacts:
+    return ModelFacts(
+        architecture="A",
+        weights_bytes=weights,
+        kv_bytes_per_token=per_token,
+        context_tokens=context,
+    )
+
+
+def test_a_small_model_gets_its_whole_context() -> None:
+    plan = plan_on_machine(_facts(269_060_552), LAPTOP, name="m")
+    assert isinstance(plan, Plan)
+    assert (plan.context_tokens, plan.kv_cache_bytes) == (8192, GIB)
+    assert plan.working[-1] == "needed 3.8 GiB of 15.0 GiB on laptop"
+
+
+def test_a_long_context_is_cut_to_the_cache_that_fits() -> None:
+    facts = _facts(int(7.12 * GIB), per_token=393_216, context=131_072)
+    plan = plan_on_machine(facts, LAPTOP, name="m")
+    assert isinstance(plan, Plan)
+    assert plan.context_tokens == plan.kv_cache_bytes // 393_216 // 16 * 16
+    assert plan.memory_bytes <= LAPTOP.allocatable_bytes
+
+
+def test_what_is_too_large_is_refused_with_every_term() -> None:
+    refusal = plan_on_machine(_facts(20 * GIB), LAPTOP, name="big")
+    assert refusal == Refusal(
+        "InsufficientMemory",
+        "big needs 23.5 GiB (weights 20.0 GiB + KV cache 1.0 GiB + engine 2.5 GiB); machine laptop "
+        "has 15.0 GiB for workloads (16.0 GiB less 1.0 GiB for the system). Choose a smaller "
+        "model: kaito models list",
+    )
+
+
+@given(
+    weights=st.integers(1, 64 * GIB),
+    per_token=st.integers(1, 2**20),
+    context=st.integers(1, 2**20),
+    memory=st.integers(GIB, 256 * GIB),
+)
+def test_a_plan_never_exceeds_the_machine_and_its_context_fits_its_cache(
+    weights: int, per_token: int, context: int, memory: int
+) -> None:
+    machine = Machine(name="m", cpus=1, memory_bytes=memory)
+    plan = plan_on_machine(_facts(weights, per_token, context), machine, name="m")
+    if isinstance(plan, Plan):
+        assert plan.memory_bytes <= machine.allocatable_bytes
+        assert plan.context_tokens * per_token <= plan.kv_cache_bytes
+        assert 0 < plan.context_tokens <= context
