@@ -1,0 +1,46 @@
+"""The Workspace controller as the embedded plane runs it: this machine is every node there is."""
+
+import os
+from collections.abc import Mapping
+
+from kaito import __version__
+from kaito.api import runtime
+from kaito.api.labels import GROUP
+from kaito.app.state import StateFolder
+from kaito.catalog.preset import ModelFacts
+from kaito.controllers.workspace.controller import WorkspaceController
+from kaito.controllers.workspace.settings import WorkspaceSettings
+from kaito.local.models import ModelsFolder
+from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
+from kaito.render.settings import RenderSettings
+
+_PASSED_ON = (runtime.ENV_HUB_ENDPOINT,)
+"""Variables of the plane's own environment that its pods need to reach a model hub.
+
+Tokens are not among them: a manifest is no place for a secret; `modelAccessSecret` names one.
+"""
+
+
+def workspace_controller(state: StateFolder, machine: Machine) -> WorkspaceController:
+    """The controller with the local machine as its planner and node provider."""
+
+    def planner(facts: ModelFacts, *, name: str, runtime: str) -> Plan | Refusal:
+        return plan_on_machine(facts, machine, name=name, runtime=runtime)
+
+    return WorkspaceController(
+        WorkspaceSettings(
+            render=RenderSettings(
+                serving_image=runtime.serving_image(__version__),
+                weights_path=str(state.models),
+                environment=_passed_on(os.environ),
+            ),
+            provisioner=NodeClaimProvisioner(NodeClass(group=GROUP, kind="KaitoNodeClass")),
+            planner=planner,
+            facts_at_hand=ModelsFolder(state.models).facts,
+        )
+    )
+
+
+def _passed_on(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, environment[name]) for name in _PASSED_ON if environment.get(name))

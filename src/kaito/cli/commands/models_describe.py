@@ -1,0 +1,94 @@
+"""`kaito models describe`: one model, and how it would run on this machine."""
+
+import argparse
+from dataclasses import replace
+
+from kaito.api.validation import RUNTIMES
+from kaito.app.state import StateFolder, choose_state_folder
+from kaito.catalog.preset import Preset
+from kaito.cli.arguments import add_output_option, add_state_option
+from kaito.cli.commands.models_list import to_document
+from kaito.cli.models import format_context, format_size, has_weights, require_preset
+from kaito.cli.output import print_document
+from kaito.local.machine import observe_machine
+from kaito.local.models import ModelsFolder
+from kaito.planner.machine import Plan, Refusal, plan_on_machine
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="name, alias or org/model")
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default=RUNTIMES[0], help=f"{RUNTIMES[0]} unless given"
+    )
+    add_output_option(parser, "json", "yaml")
+    add_state_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the model and the plan."""
+    state = choose_state_folder(arguments.state_dir)
+    preset = require_preset(arguments.name)
+    # What lies in the folder is the truth; the catalogue's facts are of the published weights.
+    preset = replace(preset, facts=ModelsFolder(state.models).facts(preset.name) or preset.facts)
+    plan = _plan(preset, arguments.runtime)
+    if arguments.output:
+        document = {
+            **to_document(preset, state),
+            "runtime": arguments.runtime,
+            "plan": _to_plan(plan),
+        }
+        print_document(document, arguments.output)
+    else:
+        print("\n".join(f"{name:<10} {value}" for name, value in _lines(preset, plan, state)))
+    return 0
+
+
+def _plan(preset: Preset, runtime: str) -> Plan | Refusal | None:
+    if preset.facts is None:
+        return None
+    return plan_on_machine(preset.facts, observe_machine(), name=preset.name, runtime=runtime)
+
+
+def _to_plan(plan: Plan | Refusal | None) -> dict[str, object] | None:
+    match plan:
+        case Plan():
+            return {
+                "fits": True,
+                "memoryBytes": plan.memory_bytes,
+                "kvCacheBytes": plan.kv_cache_bytes,
+                "contextTokens": plan.context_tokens,
+                "working": plan.working,
+            }
+        case Refusal():
+            return {"fits": False, "reason": plan.reason, "message": plan.message}
+        case None:
+            return None
+
+
+def _lines(
+    preset: Preset, plan: Plan | Refusal | None, state: StateFolder
+) -> tuple[tuple[str, str], ...]:
+    facts = preset.facts
+    return (
+        ("name", preset.name),
+        ("hub id", preset.hub_id),
+        *((("aliases", ", ".join(preset.aliases)),) if preset.aliases else ()),
+        ("license", preset.license + (", gated: the hub wants a token" * preset.is_gated)),
+        *((("class", facts.architecture),) if facts else ()),
+        (
+            "weights",
+            f"{format_size(facts)}, {'here' if has_weights(state, preset) else 'not here'}",
+        ),
+        ("context", f"{format_context(facts)} tokens"),
+        *_plan_lines(preset, plan),
+    )
+
+
+def _plan_lines(preset: Preset, plan: Plan | Refusal | None) -> tuple[tuple[str, str], ...]:
+    if plan is None:
+        return (("plan", f"not known before: kaito models import {preset.hub_id} PATH"),)
+    if isinstance(plan, Refusal):
+        return (("plan", f"{plan.reason}: {plan.message}"),)
+    first, *rest = plan.working
+    return (("plan", first), *(("", line) for line in rest))

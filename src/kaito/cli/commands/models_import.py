@@ -1,0 +1,50 @@
+"""`kaito models import`: take a folder as the weights of a model.
+
+The work is the weights program's, which runs in its own process: this one needs nothing of it.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from kaito.api.runtime import ImportArguments
+from kaito.app.state import choose_state_folder
+from kaito.base.errors import KaitoError
+from kaito.cli.arguments import add_state_option
+from kaito.cli.models import require_preset
+from kaito.cli.output import note
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="name, alias or org/model of the catalogue")
+    parser.add_argument(
+        "path", metavar="PATH", help="folder with config.json, *.safetensors and a tokenizer"
+    )
+    add_state_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import, and say where the weights are now."""
+    preset = require_preset(arguments.name)
+    folder = Path(arguments.path).absolute()
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise KaitoError(f"folder {arguments.path!r} {problem}")
+    state = choose_state_folder(arguments.state_dir)
+    state.prepare()
+    wanted = ImportArguments(key=preset.name, root=str(state.models), path=str(folder))
+    place = _import(wanted)
+    note(f"{preset.name} is served from {place} from now on")
+    return 0
+
+
+def _import(wanted: ImportArguments) -> str:
+    command = [sys.executable, "-m", "kaito.runtimes.weights", "import", *wanted.to_argv()]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode == 0:
+        return done.stdout.strip()
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    message, _, hint = (said[-1] if said else "the import ended without a word").partition("; ")
+    raise KaitoError(f"importing {wanted.key}: {message}", hint=hint)

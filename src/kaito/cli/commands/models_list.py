@@ -1,0 +1,60 @@
+"""`kaito models list`: the catalogue, and which weights are here."""
+
+import argparse
+
+from kaito.app.state import StateFolder, choose_state_folder
+from kaito.catalog.lookup import PRESETS
+from kaito.catalog.preset import Preset
+from kaito.cli.arguments import add_output_option, add_state_option
+from kaito.cli.models import format_context, format_size, has_weights
+from kaito.cli.output import print_document, print_rows
+
+_HEADINGS = ("name", "hub id", "license", "size", "context", "gated", "local")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--local", action="store_true", help="only those whose weights are here")
+    add_output_option(parser, "json", "yaml", "name")
+    add_state_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the models."""
+    state = choose_state_folder(arguments.state_dir)
+    shown = [p for p in PRESETS if not arguments.local or has_weights(state, p)]
+    if arguments.output in ("json", "yaml"):
+        print_document([to_document(preset, state) for preset in shown], arguments.output)
+    elif arguments.output == "name":
+        print("\n".join(preset.name for preset in shown))
+    else:
+        print_rows(_HEADINGS, [_row(preset, state) for preset in shown])
+    return 0
+
+
+def to_document(preset: Preset, state: StateFolder) -> dict[str, object]:
+    """A model as plain data."""
+    facts = preset.facts
+    return {
+        "name": preset.name,
+        "hubId": preset.hub_id,
+        "aliases": preset.aliases,
+        "license": preset.license,
+        "gated": preset.is_gated,
+        "local": has_weights(state, preset),
+        "architecture": facts.architecture if facts else None,
+        "weightsBytes": facts.weights_bytes if facts else None,
+        "contextTokens": facts.context_tokens if facts else None,
+    }
+
+
+def _row(preset: Preset, state: StateFolder) -> tuple[str, ...]:
+    return (
+        preset.name,
+        preset.hub_id,
+        preset.license,
+        format_size(preset.facts),
+        format_context(preset.facts),
+        "yes" if preset.is_gated else "no",
+        "yes" if has_weights(state, preset) else "no",
+    )

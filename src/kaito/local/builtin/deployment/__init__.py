@@ -1,0 +1,1 @@
+"""Deployment: ReplicaSets, one a template, traded against each other without an outage."""

@@ -1,0 +1,1 @@
+"""Job: pods that run to an end, as often as asked for."""

@@ -1,0 +1,1 @@
+"""Scheduler: which node each waiting pod runs on."""

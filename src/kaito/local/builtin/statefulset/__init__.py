@@ -1,0 +1,1 @@
+"""StatefulSet: pods with stable names, in order."""

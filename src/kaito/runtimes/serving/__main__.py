@@ -1,0 +1,75 @@
+"""`python -m kaito.runtimes.serving …`: the model server's container.
+
+Imports little at the top: the engine's child processes import this module again when they start.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from kaito.api.runtime import ENV_POD_IP, ExitCode, ServingArguments
+from kaito.base.errors import UsageError
+from kaito.base.logs import facts, start_logging
+from kaito.runtimes.ending import Ending, write_ending
+from kaito.runtimes.serving.last_words import LastWords
+
+logger = logging.getLogger("kaito.serving")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until SIGTERM; the exit status, with the reason as the termination message."""
+    words = LastWords()
+    words.start()
+    start_logging()
+    try:
+        _serve(ServingArguments.parse_argv(argv))
+    except KeyboardInterrupt:
+        return _end(words)
+    except UsageError as error:
+        return _end(words, Ending(str(error), ExitCode.USAGE, hint=error.hint))
+    except Ending as ending:
+        if ending.code is ExitCode.SOFTWARE and words.cause:
+            ending = Ending(f"{ending}: {words.cause}", ending.code)
+        return _end(words, ending)
+    except Exception as error:  # the program's outermost boundary
+        logger.exception("engine failed")
+        cause = words.cause or f"{type(error).__name__}: {error}"
+        return _end(words, Ending(f"the engine failed: {cause}", ExitCode.SOFTWARE))
+    return _end(words)
+
+
+def _serve(arguments: ServingArguments) -> None:
+    from kaito.runtimes.serving.config import read_options
+    from kaito.runtimes.serving.model import is_local, require_model
+
+    require_model(arguments.model)
+    options = read_options(arguments.config_file, arguments.runtime)
+    host = arguments.host or os.environ.get(ENV_POD_IP, "")
+    if is_local(arguments.model):
+        # Without it both engines ask a hub about the folder's name, at length where none answers.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    logger.info(
+        "starting engine",
+        extra=facts(runtime=arguments.runtime, model=arguments.model, host=host or "every address"),
+    )
+    if arguments.runtime == "vllm":
+        from kaito.runtimes.serving.vllm_server import serve_vllm
+
+        serve_vllm(arguments, host, options)
+    else:
+        from kaito.runtimes.serving.transformers_server import serve_transformers
+
+        serve_transformers(arguments, host, options)
+
+
+def _end(words: LastWords, ending: Ending | None = None) -> int:
+    words.stop()
+    if ending is None:
+        return ExitCode.OK
+    write_ending(ending.line)
+    return ending.code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""The two routes that an engine's server lacks: KAITO's `/chat`, and a `/ready` that means it.
+
+Engine-independent: both go through the application's own OpenAI endpoints.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from kaito.api.runtime import CHAT_PATH, HEALTH_PATH, READY_PATH
+from kaito.base.errors import UsageError
+from kaito.base.logs import facts
+from kaito.runtimes.serving.chat import parse_chat, to_engine_request, to_result
+from kaito.runtimes.serving.inner import Application, Headers, ask
+
+logger = logging.getLogger(__name__)
+
+_FORWARDED = (b"authorization", b"x-request-id")
+
+
+class Readiness:
+    """Whether the engine answers: one token is really asked for, until it has come once."""
+
+    def __init__(self, app: Application, model: str, *, headers: Headers = ()) -> None:
+        self._app = app
+        self._body = {"model": model, "prompt": "Hello", "max_tokens": 1, "temperature": 0.0}
+        self._headers = headers
+        self._asking = asyncio.Lock()
+        self._has_answered = False
+        self._reason = "the engine has not answered yet"
+
+    async def warm_up(self) -> None:
+        """Ask for the token, unless it has come or is being waited for."""
+        if self._has_answered or self._asking.locked():
+            return
+        async with self._asking:
+            answer = await ask(self._app, "/v1/completions", self._body, headers=self._headers)
+            self._has_answered = answer.status == 200
+            if self._has_answered:
+                logger.info("engine answered its first request")
+            else:
+                self._reason = f"the engine's first answer was {answer.status}"
+                logger.error("engine failed its first request", extra=facts(status=answer.status))
+
+    async def observe(self) -> str:
+        """Why the server is not ready; empty when it is."""
+        if not self._has_answered:
+            await self.warm_up()
+        if not self._has_answered:
+            return self._reason
+        health = await ask(self._app, HEALTH_PATH, headers=self._headers)
+        return "" if health.status == 200 else f"the engine's health is {health.status}"
+
+
+def attach_routes(app: Any, readiness: Readiness, *, model: str, has_template: bool) -> None:
+    """Add `/chat` and `/ready` to the engine's FastAPI application."""
+    from fastapi import Request
+    from fastapi.responses import JSONResponse, Response
+
+    async def chat(request: Request) -> Response:
+        try:
+            body = parse_chat(await request.body())
+            asked = to_engine_request(body, model=model, has_template=has_template)
+        except UsageError as error:
+            return JSONResponse(_to_error(error), status_code=400)
+        headers = tuple((name, value) for name, value in request.headers.raw if name in _FORWARDED)
+        answer = await ask(app, asked.path, asked.body, headers=headers, receive=request.receive)
+        if answer.status != 200:
+            return Response(answer.content, answer.status, media_type="application/json")
+        return JSONResponse(to_result(answer.json(), body))
+
+    async def ready() -> Response:
+        reason = await readiness.observe()
+        return JSONResponse({"ready": not reason, "reason": reason}, 503 if reason else 200)
+
+    # No response model: FastAPI would build one from the annotation.
+    app.add_api_route(CHAT_PATH, chat, methods=["POST"], response_model=None)
+    app.add_api_route(READY_PATH, ready, methods=["GET"], response_model=None)
+
+
+def _to_error(error: UsageError) -> dict[str, Any]:
+    message = f"{error}; {error.hint}" if error.hint else str(error)
+    return {"error": {"message": message, "type": "invalid_request_error", "code": 400}}

@@ -1,0 +1,76 @@
+"""`python -m kaito.runtimes.weights …`: the init container; with `import …`: the CLI's import.
+
+Imports little: when the weights are there already, this ends before anything heavy is loaded.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaito.api.runtime import ExitCode, ImportArguments, WeightsArguments, model_folder
+from kaito.base.errors import KaitoError, UsageError
+from kaito.runtimes.ending import Ending, write_ending
+from kaito.runtimes.weights.errors import FolderInvalid
+from kaito.runtimes.weights.manifest import is_complete
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run, and leave the reason of a failure as the termination message; the exit status."""
+    try:
+        folder = _import(argv[1:]) if argv[:1] == ["import"] else _fetch(argv)
+    except Ending as ending:
+        write_ending(ending.line)
+        return ending.code
+    except UsageError as error:
+        write_ending(_line(error))
+        return ExitCode.USAGE
+    except FolderInvalid as error:
+        write_ending(_line(error))
+        return ExitCode.INVALID_DATA
+    except OSError as error:
+        write_ending(f"cannot write the weights: {error}")
+        return ExitCode.INVALID_DATA
+    sys.stdout.write(f"{folder}\n")
+    return ExitCode.OK
+
+
+def _fetch(argv: Sequence[str]) -> Path:
+    arguments = WeightsArguments.parse_argv(argv)
+    folder = Path(model_folder(arguments.root, arguments.key))
+    if is_complete(folder):
+        return folder
+    import asyncio
+
+    from kaito.base.clock import SystemClock
+    from kaito.runtimes.weights.fetch import fetch_weights
+    from kaito.runtimes.weights.progress import Reporter
+
+    clock = SystemClock()
+    return asyncio.run(fetch_weights(arguments, clock=clock, reporter=Reporter(clock)))
+
+
+def _import(argv: Sequence[str]) -> Path:
+    import asyncio
+
+    arguments = ImportArguments.parse_argv(argv)
+    return asyncio.run(_import_locked(arguments))
+
+
+async def _import_locked(arguments: ImportArguments) -> Path:
+    from kaito.base.clock import SystemClock
+    from kaito.runtimes.weights.folder import import_folder
+    from kaito.runtimes.weights.progress import Reporter
+    from kaito.runtimes.weights.staging import hold_lock
+
+    root, key, clock = Path(arguments.root), arguments.key, SystemClock()
+    async with hold_lock(root, key, clock=clock, reporter=Reporter(clock)):
+        import_folder(root, key, Path(arguments.path), architecture=arguments.architecture)
+    return Path(model_folder(arguments.root, key))
+
+
+def _line(error: KaitoError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Tries the sources in their order until one has filled the folder.
+
+What is complete already wins over every source. Each source that fails leaves its reason; when all
+have, the ending names every one of them and the way out.
+"""
+
+from pathlib import Path
+
+from kaito.api.runtime import ExitCode, WeightsArguments, model_folder
+from kaito.api.weight_source import (
+    FolderSource,
+    HubSource,
+    OciSource,
+    PackageSource,
+    WeightSource,
+    parse_source,
+)
+from kaito.base.clock import Clock
+from kaito.runtimes.ending import Ending
+from kaito.runtimes.weights.errors import FolderInvalid, SourceFailed
+from kaito.runtimes.weights.folder import import_folder, require_model
+from kaito.runtimes.weights.manifest import is_complete, write_record
+from kaito.runtimes.weights.progress import Reporter
+from kaito.runtimes.weights.staging import hold_lock, open_partial, publish, require_ours
+
+
+async def fetch_weights(arguments: WeightsArguments, *, clock: Clock, reporter: Reporter) -> Path:
+    """The complete folder of `arguments.key`; `Ending` when no source has the weights."""
+    root, key = Path(arguments.root), arguments.key
+    folder = Path(model_folder(arguments.root, key))
+    sources = tuple(parse_source(text) for text in arguments.source)
+    async with hold_lock(root, key, clock=clock, reporter=reporter):
+        # Asked again under the lock: another pod may just have finished.
+        if is_complete(folder):
+            return folder
+        require_ours(folder)
+        reasons = []
+        for source in sources:
+            try:
+                await _fetch_one(source, arguments, clock, reporter)
+            except (SourceFailed, FolderInvalid) as error:
+                reasons.append(f"{source}: {error}")
+            else:
+                return folder
+    raise Ending(
+        f"weights of {key!r} are not available: {'; '.join(reasons) or 'no source is named'}",
+        ExitCode.UNAVAILABLE,
+        hint=f"run: kaito models import {key} PATH",
+    )
+
+
+async def _fetch_one(
+    source: WeightSource, arguments: WeightsArguments, clock: Clock, reporter: Reporter
+) -> None:
+    root, key = Path(arguments.root), arguments.key
+    if isinstance(source, FolderSource):
+        path = Path(source.path)
+        reporter.report("import", item=source.path)
+        import_folder(root, key, path, architecture=arguments.architecture)
+        return
+    reporter.report("look", item=str(source))
+    partial = open_partial(root, key, str(source))
+    revision = await _fill(source, partial, clock, reporter)
+    require_model(partial, arguments.architecture)
+    with publish(root, key, partial):
+        reporter.report("check")
+        write_record(partial, key=key, source=str(source), revision=revision)
+
+
+async def _fill(
+    source: HubSource | OciSource | PackageSource, partial: Path, clock: Clock, reporter: Reporter
+) -> str:
+    if isinstance(source, PackageSource):
+        from kaito.runtimes.weights.package import convert_package
+
+        return convert_package(source, partial, reporter)
+    # aiohttp takes a quarter of a second to import: not for a warm start.
+    from kaito.runtimes.weights.hub import fetch_hub
+    from kaito.runtimes.weights.oci import fetch_oci
+    from kaito.runtimes.weights.transfer import open_transfer
+
+    async with open_transfer(clock, reporter) as transfer:
+        if isinstance(source, HubSource):
+            return await fetch_hub(transfer, source, partial)
+        return await fetch_oci(transfer, source, partial)

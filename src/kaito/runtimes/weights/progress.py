@@ -1,0 +1,57 @@
+"""Progress lines on standard error, at most one every few seconds for one stage.
+
+The form is `kaito.api.runtime.Progress`; `kaito status` and the quickstart read it back.
+"""
+
+import sys
+from typing import IO
+
+from kaito.api.runtime import Progress
+from kaito.base.clock import Clock
+
+_EVERY = 2.0
+
+
+class Reporter:
+    """Counts bytes and says so. One stage is current at a time."""
+
+    def __init__(self, clock: Clock, stream: IO[str] | None = None) -> None:
+        self._clock = clock
+        self._stream = stream or sys.stderr
+        self._stage = ""
+        self._done = self._total = self._before = 0
+        self._started = self._said = clock.monotonic()
+
+    def start(self, stage: str, *, total: int = 0, done: int = 0, item: str = "") -> None:
+        """Begin a stage of `total` bytes of which `done` were there already."""
+        self._stage, self._done, self._total, self._before = stage, done, total, done
+        self._started = self._clock.monotonic()
+        self._say(item)
+
+    def advance(self, size: int, *, item: str = "") -> None:
+        """Count `size` more bytes (negative when some must come again)."""
+        self._done += size
+        if self._clock.monotonic() - self._said >= _EVERY:
+            self._say(item)
+
+    def report(self, stage: str, *, item: str = "", eta: int = -1) -> None:
+        """Say once, then every few seconds, that a stage without bytes goes on."""
+        now = self._clock.monotonic()
+        if stage != self._stage or now - self._said >= _EVERY:
+            self._stage, self._done, self._total = stage, 0, 0
+            self._write(Progress(stage=stage, eta=eta, item=item))
+
+    def _say(self, item: str) -> None:
+        fetched = self._done - self._before
+        elapsed = self._clock.monotonic() - self._started
+        eta = -1
+        if fetched > 0 and self._total:
+            eta = max(round((self._total - self._done) * elapsed / fetched), 0)
+        self._write(
+            Progress(stage=self._stage, done=self._done, total=self._total, eta=eta, item=item)
+        )
+
+    def _write(self, progress: Progress) -> None:
+        self._said = self._clock.monotonic()
+        self._stream.write(f"{progress.to_line()}\n")
+        self._stream.flush()
