@@ -15,6 +15,7 @@ import msgspec
 
 from kaito.api import labels
 from kaito.api.meta import Manifest, Object, WireMeta
+from kaito.api.nodeclaim import NodeClaim
 from kaito.api.workspace import Workspace
 
 _TYPES = {"string", "integer", "number", "boolean", "array", "object"}
@@ -54,15 +55,11 @@ def workspace_crd() -> Manifest:
 
 def nodeclaim_crd() -> Manifest:
     """Karpenter's NodeClaim, as far as we use it: for planes where no Karpenter brings its own."""
-    schema: Manifest = {
-        "type": "object",
-        "properties": {
-            "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-            "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-        },
-    }
+    schema = _schema(NodeClaim)
+    for part in ("spec", "status"):
+        schema["properties"][part]["x-kubernetes-preserve-unknown-fields"] = True
     columns = (
-        ("Type", f'.metadata.labels.node\\.{labels.KUBERNETES_GROUP}/instance-type'),
+        ("Type", f'.spec.requirements[?(@.key=="{labels.INSTANCE_TYPE}")].values[0]'),
         ("Node", ".status.nodeName"),
         ("Ready", '.status.conditions[?(@.type=="Ready")].status'),
     )
@@ -150,6 +147,8 @@ def _inline(node: Manifest, components: Manifest, owner: Any) -> Manifest:
     if "anyOf" in node:
         # Optional fields: what is absent needs no null in the schema.
         options = [option for option in node["anyOf"] if option.get("type") != "null"]
+        if {option.get("type") for option in options} >= {"string", "integer"}:
+            return {"x-kubernetes-int-or-string": True}
         return _inline(options[0], components, owner)
     kept: Manifest = {
         key: node[key] for key in _KEPT if key in node and node[key] not in (None, {}, [])
@@ -192,9 +191,9 @@ def _described(schema: Manifest, text: str) -> Manifest:
 
 @cache
 def _structs() -> dict[str, type]:
-    from kaito.api import meta, selectors, workspace
+    from kaito.api import core, meta, nodeclaim, selectors, workspace
 
-    modules = (meta, selectors, workspace)
+    modules = (core, meta, nodeclaim, selectors, workspace)
     return {
         value.__name__: value
         for module in modules

@@ -93,9 +93,11 @@ def _events(events: tuple[Event, ...], now: datetime) -> list[str]:
 _HEADINGS = ("Type", "Reason", "Age", "Message")
 
 
-def _last_seen(event: Event) -> str:
+def _last_seen(event: Event) -> tuple[str, int]:
+    # Times are whole seconds: what happened within one is told apart by its revision.
     seen = event.last_timestamp or event.first_timestamp
-    return seen.isoformat() if seen else ""
+    revision = event.metadata.resource_version
+    return seen.isoformat() if seen else "", int(revision) if revision.isdigit() else 0
 
 
 def _age(event: Event, now: datetime) -> str:

@@ -128,7 +128,8 @@ class Tracker:
             return self.standing.reason
         message = self._detail or self.standing.message
         eta = "" if self._detail else _to_words(self._estimate(spent))
-        return f"{message}{'; ' if message and eta else ''}{eta}"
+        # The message comes last: on a narrow terminal it is what may be cut.
+        return "; ".join(filter(None, (eta, message)))
 
     def _estimate(self, spent: float) -> Estimate:
         assert self._begun is not None

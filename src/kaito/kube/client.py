@@ -5,7 +5,8 @@ take manifests. A failed request raises one of `kaito.kube.errors`; nothing is r
 only the caller knows whether that is safe.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -15,12 +16,15 @@ import msgspec
 
 from kaito.api.meta import Key, Manifest, Object, Wire
 from kaito.api.resources import Resource
+from kaito.base.logs import facts
 from kaito.kube import errors
 from kaito.kube.config import Cluster
 
 T = TypeVar("T", bound=Object)
 Propagation = Literal["Background", "Foreground", "Orphan"]
 PatchType = Literal["merge", "json", "strategic", "apply"]
+
+logger = logging.getLogger(__name__)
 
 _CONTENT_TYPES: dict[PatchType, str] = {
     "merge": "application/merge-patch+json",
@@ -60,6 +64,11 @@ class Change:
 class _ListMeta(Wire):
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct):
+    items: tuple[msgspec.Raw, ...] = ()
+    metadata: _ListMeta = _ListMeta()
 
 
 class _Envelope(msgspec.Struct):
@@ -110,15 +119,43 @@ class Client:
         self, resource: Resource[T], *, namespace: str = "", labels: str = "", fields: str = ""
     ) -> Listing[T]:
         """All objects of a resource, fetched in pages; a page that expired starts over once."""
+        path = resource.path(namespace=namespace)
         query = {"limit": "500", "labelSelector": labels, "fieldSelector": fields}
+        try:
+            return await self._list_pages(resource, path, query)
+        except errors.Gone:
+            return await self._list_pages(resource, path, query)
+
+    async def _list_pages(
+        self, resource: Resource[T], path: str, query: Mapping[str, str]
+    ) -> Listing[T]:
         items: list[T] = []
+        after = ""
         while True:
-            body = await self.request("GET", resource.path(namespace=namespace), query=query)
-            page = self._decode(_page_type(resource.type), body)
-            items.extend(page.items)
-            if not page.metadata.continue_:
+            body = await self.request("GET", path, query={**query, "continue": after})
+            page = self._decode(_Page, body)
+            items.extend(self._readable(resource, page.items))
+            after = page.metadata.continue_
+            if not after:
                 return Listing(tuple(items), page.metadata.resource_version)
-            query["continue"] = page.metadata.continue_
+
+    def _readable(self, resource: Resource[T], items: tuple[msgspec.Raw, ...]) -> Iterator[T]:
+        """The items that have their kind's form; one broken object must not hide all others."""
+        for raw in items:
+            try:
+                item: T = self._decode(resource.type, raw)
+            except errors.Unreadable as error:
+                found = self._decode(Object, raw)
+                logger.warning("object unreadable", extra=facts(key=found.key, error=error))
+            else:
+                # Items of a list may come without the kind that the list itself states.
+                yield (
+                    item
+                    if item.kind
+                    else msgspec.structs.replace(
+                        item, api_version=resource.api_version, kind=resource.kind
+                    )
+                )
 
     async def watch(
         self, resource: Resource[T], *, revision: str, query: Mapping[str, str]
@@ -133,13 +170,20 @@ class Client:
         }
         async with self.open("GET", resource.path(), query=parameters) as response:
             async for line in _lines(response):
-                envelope = self._decode(_Envelope, line)
-                if envelope.type == "ERROR":
-                    raise _watch_error(envelope.object, str(resource))
-                yield WatchEvent(
-                    envelope.type,
-                    self._decode(resource.type, envelope.object),
-                )
+                envelope: _Envelope = self._decode(_Envelope, line)
+                yield self._event(resource, envelope)
+
+    def _event(self, resource: Resource[T], envelope: "_Envelope") -> WatchEvent[T]:
+        if envelope.type == "ERROR":
+            raise _watch_error(envelope.object, str(resource))
+        try:
+            return WatchEvent(envelope.type, self._decode(resource.type, envelope.object))
+        except errors.Unreadable as error:
+            # To whoever reads it an object without its kind's form is as good as gone.
+            found = self._decode(Object, envelope.object)
+            logger.warning("object unreadable", extra=facts(key=found.key, error=error))
+            gone = resource.type(metadata=found.metadata)
+            return WatchEvent("DELETED", gone)
 
     async def create(
         self, resource: Resource[T], manifest: Manifest, *, manager: str = "", subresource: str = ""
@@ -251,7 +295,11 @@ class Client:
         decoder = self._decoders.get(type_)
         if decoder is None:
             decoder = self._decoders[type_] = msgspec.json.Decoder(type_)
-        return decoder.decode(body)
+        try:
+            return decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            name = getattr(type_, "__name__", "answer")
+            raise errors.Unreadable(f"not a readable {name}: {error}") from error
 
 
 class _Answer:
@@ -279,19 +327,6 @@ class _Answer:
 
     async def __aexit__(self, *raised: Any) -> None:
         await self._pending.__aexit__(*raised)
-
-
-def _page_type(type_: Any) -> Any:
-    cached = _PAGE_TYPES.get(type_)
-    if cached is None:
-        cached = _PAGE_TYPES[type_] = msgspec.defstruct(
-            f"{type_.__name__}List",
-            [("items", tuple[type_, ...]), ("metadata", _ListMeta, _ListMeta())],
-        )
-    return cached
-
-
-_PAGE_TYPES: dict[Any, Any] = {}
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

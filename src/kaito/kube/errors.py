@@ -9,6 +9,7 @@ ApiError                any answer that is not a success, or none at all
 +-- Denied              401 or 403
 +-- TooManyRequests     429; `retry_after` seconds
 +-- Unavailable         5xx, or no answer: the server may be back later
++-- Unreadable          an answer came, but not of the form that its kind has
 """
 
 from typing import Any
@@ -58,6 +59,10 @@ class TooManyRequests(ApiError):
 
 class Unavailable(ApiError):
     """The server cannot answer now."""
+
+
+class Unreadable(ApiError):
+    """What was answered does not have the form its kind should have."""
 
 
 class _Status(msgspec.Struct):

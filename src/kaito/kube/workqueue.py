@@ -61,11 +61,15 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._timers, (due, next(self._order), key))
         self._wake_timer.set()
 
-    def add_failed(self, key: K, *, at_least: float = 0.0) -> float:
-        """Have the key worked on again after a backoff that grows with its failures; the delay."""
+    def add_failed(self, key: K, *, at_least: float = 0.0, sooner: bool = False) -> float:
+        """Have the key worked on again after a backoff that grows with its failures; the delay.
+
+        `sooner` takes a tenth of it: for conflicts, whose remedy is on its way already.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = max(self._backoff.delay(failures, random.random), at_least)
+        backoff = self._backoff.delay(failures, random.random) * (0.1 if sooner else 1.0)
+        delay = max(backoff, at_least)
         self.add_after(key, delay)
         return delay
 

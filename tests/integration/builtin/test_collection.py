@@ -3,7 +3,7 @@
 from tests.integration.builtin.cluster import Cluster
 from tests.integration.builtin.manifests import pod, workload
 
-from kaito.api.core import CONFIGMAPS, NAMESPACES, PODS, STATEFULSETS
+from kaito.api.core import CONFIGMAPS, CRDS, NAMESPACES, PODS, STATEFULSETS
 from kaito.api.meta import Key, Manifest, Object
 from kaito.api.resources import Resource
 from kaito.local.builtin.kinds import DEPLOYMENTS, REPLICASETS
@@ -148,3 +148,38 @@ async def test_every_namespace_has_a_default_service_account(cluster: Cluster) -
         return await cluster.exists(SERVICE_ACCOUNTS, Key("default", "default"))
 
     await cluster.until(there, "the account is there")
+
+
+async def test_a_namespace_takes_kinds_along_that_were_defined_at_run_time(
+    cluster: Cluster,
+) -> None:
+    await cluster.client.create(CRDS, THINGS)
+    await cluster.kubectl("create", "namespace", "team")
+    meta = {"name": "t", "namespace": "team"}
+    body = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": meta}
+    await cluster.client.request("POST", "/apis/example.com/v1/namespaces/team/things", json=body)
+
+    await cluster.kubectl("delete", "namespace", "team", "--timeout=20s")
+
+    left = await cluster.client.request("GET", "/apis/example.com/v1/things")
+    assert b'"items":[]' in left
+
+
+THINGS: Manifest = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "things.example.com"},
+    "spec": {
+        "group": "example.com",
+        "names": {"kind": "Thing", "plural": "things"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            }
+        ],
+    },
+}

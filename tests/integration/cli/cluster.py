@@ -96,7 +96,7 @@ async def finish(process: asyncio.subprocess.Process, stdin: str = "") -> Finish
     """Wait for a command."""
     try:
         async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate(stdin.encode())
+            out, err = await process.communicate(stdin.encode() if process.stdin else None)
     except TimeoutError:
         process.kill()
         await process.communicate()

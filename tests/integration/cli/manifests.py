@@ -21,7 +21,9 @@ inference:
 
 
 def config_yaml(name: str, value: str) -> str:
-    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value}}}\n"
+    return (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: '{value}'}}\n"
+    )
 
 
 def condition(type_: str, status: str, reason: str, message: str = "") -> Manifest:

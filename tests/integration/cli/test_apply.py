@@ -38,7 +38,7 @@ async def test_one_bad_object_does_not_keep_the_others_away(cluster: Cluster) ->
     assert "phi-3-mini-4k-instruct" in problem
     assert kind.endswith("the server has no kind 'Workspac' in 'kaito.sh/v1beta1'")
     assert hint == "hint: did you mean Workspace?"
-    assert nameless == "error: all.yaml:20: ConfigMap: metadata.name is missing"
+    assert nameless == "error: all.yaml:21: ConfigMap: metadata.name is missing"
 
 
 async def test_an_unknown_field_is_named_with_its_object_and_where_to_look(

@@ -89,8 +89,9 @@ async def test_a_failure_that_may_pass_is_said_and_waited_for(
     waiting = await cluster.start(*applied)
     await _line(waiting, "node")
     await cluster.report(PHI, inference("ModelUnavailable", "no hub"))
-    await _line(waiting, "weights")
-    assert "kaito models import" in await _line(waiting, "still waiting")
+    line = await _line(waiting, "weights")
+    assert "ModelUnavailable: no hub (still waiting; " in line
+    assert "kaito models import" in line
     await cluster.report(PHI, ready())
     await _line(waiting, "engine")
     await _line(waiting, "ready")

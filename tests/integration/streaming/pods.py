@@ -14,7 +14,7 @@ import termios
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from kaito.api.meta import Key
 from kaito.local.apiserver.streaming import errors
@@ -64,7 +64,6 @@ class ProcessPods:
             raise errors.previous_not_found(CONTAINER, pod.name)
         await self.count(logs=1)
         try:
-            yield b""
             tail = len(self.log) if request.tail_lines is None else request.tail_lines
             position = max(len(self.log) - tail, 0)
             while True:
@@ -287,8 +286,8 @@ class _Attached:
 
     async def output(self) -> AsyncGenerator[Output, None]:
         follow = LogRequest(follow=True, tail_lines=0)
-        async for line in self._pods.logs(POD, follow):
-            if line:
+        async with aclosing(self._pods.logs(POD, follow)) as lines:
+            async for line in lines:
                 yield 1, line
 
     def resize(self, width: int, height: int) -> None:

@@ -38,10 +38,7 @@ async def listening(
     target = Target(0)
     tasks: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+    async def talk(reader: StreamReader, writer: StreamWriter) -> None:
         await target.note(writer, is_open=True)
         try:
             await serve(reader, writer)
@@ -50,7 +47,11 @@ async def listening(
         finally:
             writer.close()
             await target.note(writer, is_open=False)
-            tasks.discard(task)
+
+    def connected(reader: StreamReader, writer: StreamWriter) -> None:
+        task = asyncio.create_task(talk(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     target.port = server.sockets[0].getsockname()[1]

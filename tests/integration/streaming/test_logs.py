@@ -5,6 +5,8 @@ import asyncio
 from tests.integration.streaming.plane import PATIENCE, Plane, kill
 from tests.integration.streaming.pods import POD
 
+from kaito.local.apiserver.streaming.logs import OPENING
+
 
 async def test_follow_shows_each_line_when_it_is_written(plane: Plane) -> None:
     process = await plane.start_kubectl("logs", "-f", "web", env={})
@@ -23,6 +25,22 @@ async def test_killing_kubectl_ends_the_follow_though_nothing_is_written(plane: 
     async with asyncio.timeout(PATIENCE):
         await plane.pods.wait_logs(1)
         await kill(process)
+        await plane.clock.advance(OPENING)
+        await plane.pods.wait_logs(0)
+
+
+async def test_a_follow_is_answered_before_the_first_line(plane: Plane) -> None:
+    process = await plane.start_kubectl("logs", "-f", "web", "-v=6", env={})
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE):
+        await plane.pods.wait_logs(1)
+        await plane.clock.advance(OPENING)
+        line = b""
+        while b"/log?" not in line or b"200 OK" not in line:
+            line = await process.stderr.readline()
+            assert line, "kubectl ended"
+    await kill(process)
+    async with asyncio.timeout(PATIENCE):
         await plane.pods.wait_logs(0)
 
 
@@ -30,9 +48,12 @@ async def test_shutdown_ends_a_follow(plane: Plane) -> None:
     process = await plane.start_kubectl("logs", "-f", "web", env={})
     async with asyncio.timeout(PATIENCE):
         await plane.pods.wait_logs(1)
+        await plane.clock.advance(OPENING)
         await plane.routes.stop()
         await process.communicate()
     assert plane.pods.open_logs == 0
+    late = await plane.kubectl("logs", "web")
+    assert "the server is shutting down" in late.err
 
 
 async def test_flags_become_the_request(plane: Plane) -> None:

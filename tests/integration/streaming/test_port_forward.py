@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -118,23 +118,20 @@ async def test_a_program_that_does_not_read_is_cut_off_so_that_others_go_on(
         stuck.transport.abort()
 
 
-async def test_a_client_that_does_not_read_holds_the_program_back(plane: Plane) -> None:
-    sent = 0
+@both
+async def test_a_client_that_does_not_read_holds_the_program_back(
+    plane: Plane, wire: dict[str, str]
+) -> None:
+    stuck: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        del reader
-        while True:
-            writer.write(PATTERN)
-            await writer.drain()
-            sent += len(PATTERN)
+        stuck.set_result(await _send_until_stuck(writer))
+        await reader.read()
 
-    async with listening(pour) as target, _forwarded(plane, target.port, WEBSOCKET) as (port, _):
+    async with listening(pour) as target, _forwarded(plane, target.port, wire) as (port, _):
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
         async with asyncio.timeout(PATIENCE):
-            await target.wait_connections(1)
-            await _until_steady(lambda: sent)
-        assert 0 < sent < 64 * MIB
+            assert 0 < await stuck < 64 * MIB
         writer.transport.abort()
 
 
@@ -176,15 +173,8 @@ async def _curl(url: str, *arguments: str) -> bytes:
     return out
 
 
-async def _until_steady(measure: Callable[[], int]) -> None:
-    """Return when the number has not changed for a second."""
-    last = -1
-    while last != measure() or not last:
-        last = measure()
-        await asyncio.sleep(1)
-
-
 async def _send_until_stuck(writer: asyncio.StreamWriter) -> int:
+    """Bytes taken before the other side has taken none for two seconds."""
     sent = 0
     while True:
         writer.write(PATTERN)

@@ -72,13 +72,13 @@ def test_what_is_ready_at_once_is_one_line() -> None:
 def test_an_eta_is_given_where_all_later_stages_are_known() -> None:
     wait = Wait(typical={"weights": 20.0, "engine": 30.0})
     wait.tracker.observe(FETCHING)
-    assert wait.printed[-1].endswith("fetching; ready in about 50s")
+    assert wait.printed[-1].endswith("ready in about 50s; fetching")
 
 
 def test_an_eta_of_the_stage_alone_says_so() -> None:
     wait = Wait(typical={"weights": 20.0})
     wait.tracker.observe(FETCHING)
-    assert wait.printed[-1].endswith("fetching; this stage ends in about 20s")
+    assert wait.printed[-1].endswith("this stage ends in about 20s; fetching")
 
 
 def test_a_failure_that_may_pass_is_said_once_with_what_to_do() -> None:
@@ -96,7 +96,7 @@ async def test_on_a_terminal_the_current_line_is_rewritten() -> None:
     wait.tracker.observe(STARTING)
     await wait.clock.advance(4)
     wait.tracker.refresh()
-    assert wait.out.getvalue().endswith("\r\x1b[Kengine     4.0s  loading; ready in about 26s")
+    assert wait.out.getvalue().endswith("\r\x1b[Kengine     4.0s  ready in about 26s; loading")
     wait.tracker.observe(READY)
     assert "\r\x1b[Kengine     4.0s  done in 4.0s\n" in wait.out.getvalue()
     assert wait.out.getvalue().endswith("the model answers\n")

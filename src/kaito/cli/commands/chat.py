@@ -34,6 +34,7 @@ class Line:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.usage = "%(prog)s NAME [PROMPT] [options]"
     parser.add_argument("name", metavar="NAME", help="name of the workspace")
     parser.add_argument(
         "prompt",
@@ -46,7 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-tokens", type=int, metavar="N", help="longest answer; the engine's own unless given"
     )
     parser.add_argument(
-        "--temperature", type=float, metavar="T", help="0 always takes the likeliest word"
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="0, always the likeliest word, unless given; more varies more",
     )
     add_cluster_options(parser)
 

@@ -36,6 +36,7 @@ class Doomed:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.usage = "%(prog)s (RESOURCE NAME... | -f FILE) [options]"
     parser.add_argument(
         "words",
         nargs="*",

@@ -21,6 +21,7 @@ from kaito.kube.errors import ApiError, NotFound
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.usage = "%(prog)s RESOURCE [NAME...] [options]"
     parser.add_argument(
         "words",
         nargs="+",

@@ -30,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     if holder is None:
         note(f"no plane runs in {str(state.root)!r}")
         return 0
+    if holder.pid == 0:
+        raise KaitoError(f"the plane of {str(state.root)!r} is just starting", hint="try again")
     with closing(_Process.open(holder.pid)) as process:
         # Looked at again now that the number can no longer pass to another process: whoever holds
         # the lock under it is the plane.
@@ -58,7 +60,7 @@ class _Process:
         """Hold on to a process; `KaitoError` where it is not one of ours."""
         try:
             return cls(os.pidfd_open(pid))
-        except (ProcessLookupError, OSError) as error:
+        except OSError as error:
             raise KaitoError(
                 f"process {pid} holds the lock of the plane and cannot be reached: {error}",
                 hint="is it in another container? stop it there",

@@ -36,6 +36,7 @@ class Selection:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.usage = "%(prog)s RESOURCE [NAME...] [options]"
     parser.add_argument(
         "words",
         nargs="+",

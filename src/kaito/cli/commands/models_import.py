@@ -34,14 +34,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise KaitoError(f"folder {arguments.path!r} {problem}")
     state = choose_state_folder(arguments.state_dir)
     state.prepare()
-    wanted = ImportArguments(key=preset.name, root=str(state.models), path=str(folder))
+    wanted = ImportArguments(
+        key=preset.name,
+        root=str(state.models),
+        path=str(folder),
+        architecture=preset.facts.architecture if preset.facts else "",
+    )
     place = _import(wanted)
     note(f"{preset.name} is served from {place} from now on")
     return 0
 
 
 def _import(wanted: ImportArguments) -> str:
-    command = [sys.executable, "-m", "kaito.runtimes.weights", "import", *wanted.to_argv()]
+    command = [sys.executable, "-P", "-m", "kaito.runtimes.weights", "import", *wanted.to_argv()]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode == 0:
         return done.stdout.strip()

@@ -33,7 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("-d", "--detach", action="store_true", help="return once it is ready")
     parser.add_argument(
-        "--port", type=int, default=0, metavar="PORT", help="of the API; a free one unless given"
+        "--port",
+        type=int,
+        default=0,
+        metavar="PORT",
+        help="of the API; the last one, or a free one, unless given",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     add_state_option(parser)
@@ -76,7 +80,7 @@ async def _run_here(state: StateFolder, arguments: argparse.Namespace) -> int:
 
 def _announce(ready: "PlaneReady") -> None:
     kubeconfig = str(ready.kubeconfig)
-    print(f"plane ready in {ready.seconds:.1f}s at {ready.url}")
+    print(f"plane up in {ready.seconds:.1f}s at {ready.url}")
     print(f"kubeconfig: {kubeconfig}")
     # The last line: whoever started a detached plane waits for it.
     print(f"{_LAST_LINE}{shlex.quote(kubeconfig)}", flush=True)
@@ -87,7 +91,8 @@ async def _start_detached(state: StateFolder, port: int) -> int:
         PlaneLock(state).acquire()
     log = state.log_file
     begins_at = log.stat().st_size if log.exists() else 0
-    command = [sys.executable, "-m", "kaito", "up", "--verbose"]
+    # -P: the current folder may hold anything, also something called kaito.
+    command = [sys.executable, "-P", "-m", "kaito", "up", "--verbose"]
     command += ["--state-dir", str(state.root), "--port", str(port)]
     with log.open("ab") as stream:
         plane = await asyncio.create_subprocess_exec(

@@ -51,13 +51,9 @@ def _stranger(observed: Observed) -> Object | None:
 
 
 def _writes(observed: Observed, statefulset: Manifest) -> tuple[Apply, ...]:
+    """The workload first: its start is what people wait for."""
     workspace = observed.workspace
-    services = {service.metadata.name: service for service in observed.services}
-    wanted = [
-        Apply(resource=SERVICES, manifest=manifest)
-        for manifest in render_services(workspace)
-        if not is_current(services.get(manifest["metadata"]["name"]), manifest)
-    ]
+    wanted = []
     if not is_current(observed.statefulset, statefulset):
         made = observed.statefulset is None
         note = Note(
@@ -67,6 +63,12 @@ def _writes(observed: Observed, statefulset: Manifest) -> tuple[Apply, ...]:
             + ("created" if made else "updated: its pods are replaced"),
         )
         wanted.append(Apply(resource=STATEFULSETS, manifest=statefulset, note=note))
+    services = {service.metadata.name: service for service in observed.services}
+    wanted += [
+        Apply(resource=SERVICES, manifest=manifest)
+        for manifest in render_services(workspace)
+        if not is_current(services.get(manifest["metadata"]["name"]), manifest)
+    ]
     return tuple(wanted)
 
 

@@ -13,20 +13,21 @@ from kaito.kube.controller.decision import (
     Patch,
     StatusWrite,
 )
-from kaito.kube.controller.recorder import Recorder
 
 
 class Executor:
     """Carries out decisions in one controller's name."""
 
-    def __init__(self, client: Client, recorder: Recorder, *, manager: str) -> None:
+    def __init__(self, client: Client, *, manager: str) -> None:
         """`manager` is the field manager that owns what is applied."""
         self._client = client
-        self._recorder = recorder
         self._manager = manager
 
-    async def apply(self, decision: Decision) -> None:
-        """Actions in order, then the one status write, then events. Stops at the first error.
+    async def apply(self, decision: Decision) -> tuple[Note, ...]:
+        """Actions in order, then the one status write; what there is to tell of it.
+
+        Stops at the first error. Events speak of what has happened, so nothing is to be told
+        unless every write has succeeded.
 
         Raises:
             errors.ApiError: `Conflict` when the decision was made on an outdated reading; the
@@ -39,9 +40,7 @@ class Executor:
                 notes.append(action.note)
         if decision.status:
             await self._write_status(decision.status)
-        # Events speak of what has happened, so they come after the writes have succeeded.
-        for note in (*notes, *decision.notes):
-            await self._recorder.record(note)
+        return (*notes, *decision.notes)
 
     async def _act(self, action: Action) -> bool:
         """Whether the action changed anything."""

@@ -1,5 +1,6 @@
 """Writes events (core/v1). Equal events about one object become one event with a count."""
 
+import asyncio
 import hashlib
 import logging
 
@@ -13,6 +14,7 @@ from kaito.kube.controller.decision import Note
 
 logger = logging.getLogger(__name__)
 
+_MOST_WAITING = 1000
 _LONGEST_MESSAGE = 1024
 """Characters; the API server refuses longer messages."""
 
@@ -24,6 +26,20 @@ class Recorder:
         self._client = client
         self._component = component
         self._clock = clock
+        self._waiting: asyncio.Queue[Note] = asyncio.Queue(_MOST_WAITING)
+
+    def tell(self, note: Note) -> None:
+        """Have an event written soon, in order; dropped when far too many wait already."""
+        try:
+            self._waiting.put_nowait(note)
+        except asyncio.QueueFull:
+            found = facts(about=note.about.key, reason=note.reason)
+            logger.warning("event dropped", extra=found)
+
+    async def run(self) -> None:
+        """Write what was told, until cancelled."""
+        while True:
+            await self.record(await self._waiting.get())
 
     async def record(self, note: Note) -> None:
         """Write one event, or count up the one that says the same already."""

@@ -28,6 +28,8 @@ T = TypeVar("T", bound=Object)
 O = TypeVar("O")  # noqa: E741
 logger = logging.getLogger(__name__)
 
+_TELL_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Watch(Generic[T]):
@@ -85,8 +87,8 @@ class Loop:
         self.controller = controller
         self.queue: WorkQueue[Key] = WorkQueue(clock=clock)
         self._clock = clock
-        recorder = Recorder(client, component=controller.name, clock=clock)
-        self._executor = Executor(client, recorder, manager=controller.name)
+        self.recorder = Recorder(client, component=controller.name, clock=clock)
+        self._executor = Executor(client, manager=controller.name)
 
     def subscribe(self, informers: Informers) -> None:
         """Queue the keys of every change that the controller watches."""
@@ -123,10 +125,10 @@ class Loop:
                 self.queue.forget(key)
                 return
             decision = self.controller.decide(observed, self._clock.now())
-            await self._executor.apply(decision)
+            notes = await self._executor.apply(decision)
         except errors.Conflict:
             # The reading was outdated; the watch that will correct it is on its way.
-            self.queue.add_failed(key)
+            self.queue.add_failed(key, sooner=True)
         except errors.ApiError as error:
             delay = self.queue.add_failed(key, at_least=error.retry_after)
             self._log_refusal(key, error, delay)
@@ -135,6 +137,8 @@ class Loop:
             found = facts(controller=self.controller.name, key=key, retry_in=round(delay, 2))
             logger.exception("reconcile failed", extra=found)
         else:
+            for note in notes:
+                self.recorder.tell(note)
             self.queue.forget(key)
             if decision.requeue_after is not None:
                 self.queue.add_after(key, decision.requeue_after)
@@ -159,6 +163,7 @@ class Runner:
     ) -> None:
         """`workers` is how many keys of one controller are reconciled at a time."""
         self.informers = Informers(client, clock=clock)
+        self._clock = clock
         self.loops = tuple(Loop(controller, client, clock=clock) for controller in controllers)
         self._workers = workers
         for loop in self.loops:
@@ -168,9 +173,23 @@ class Runner:
         """Run every controller until cancelled; workers start once the caches are filled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.informers.run(), name="informers")
-            await self.informers.wait_synced()
+            await self._wait_synced()
             for loop in self.loops:
                 name = loop.controller.name
                 group.create_task(loop.queue.run_timers(), name=f"{name} timers")
+                group.create_task(loop.recorder.run(), name=f"{name} events")
                 for number in range(self._workers):
                     group.create_task(loop.work(self.informers), name=f"{name} worker {number}")
+
+    async def _wait_synced(self) -> None:
+        """Wait for every cache's first list, saying from time to time which are missing."""
+        synced = asyncio.ensure_future(self.informers.wait_synced())
+        try:
+            while not synced.done():
+                pause = asyncio.ensure_future(self._clock.sleep(_TELL_SECONDS))
+                await asyncio.wait({synced, pause}, return_when=asyncio.FIRST_COMPLETED)
+                pause.cancel()
+                if missing := self.informers.unsynced:
+                    logger.warning("waiting for lists", extra=facts(missing=",".join(missing)))
+        finally:
+            synced.cancel()

@@ -6,6 +6,7 @@ magnitude, so nothing fits here that a real cluster would refuse.
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -50,10 +51,13 @@ def parse_body(data: bytes, media_type: str, *, look_for_duplicates: bool = True
     try:
         if not look_for_duplicates:
             return Body(msgspec.json.decode(data))
-        value = json.loads(data, object_pairs_hook=_to_dict, parse_constant=_refuse)
+        marked: list[_Duplicated] = []
+        value = json.loads(
+            data, object_pairs_hook=partial(_to_dict, marked), parse_constant=_refuse
+        )
     except (ValueError, RecursionError) as error:
         raise errors.bad_request(f"the object provided is unrecognized: {error}") from error
-    return Body(value, tuple(_duplicates(value, "")))
+    return Body(value, tuple(_duplicates(value, "")) if marked else ())
 
 
 def _parse_protobuf(data: bytes) -> Any:
@@ -70,34 +74,30 @@ def _parse_yaml(data: bytes) -> Any:
     # Imported late: most planes never see YAML, and the module is a megabyte.
     import yaml
 
-    try:
-        return yaml.load(data, Loader=_loader(yaml))  # noqa: S506 - a safe loader, written in C
-    except (yaml.YAMLError, ValueError) as error:
-        text = str(error).replace("\n", " ")
-        raise errors.bad_request(f"error parsing YAML: {text}") from error
-
-
-def _loader(yaml: Any) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class JsonLoader(loader):  # type: ignore[misc]
-        """YAML without timestamps: JSON has none, and Kubernetes keeps them as strings."""
-
-    JsonLoader.yaml_implicit_resolvers = {
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(data)
+    # JSON has no times: Kubernetes keeps what looks like one as the string it is.
+    loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in loader.yaml_implicit_resolvers.items()
     }
-    return JsonLoader
+    try:
+        return loader.get_single_data()
+    except (yaml.YAMLError, ValueError) as error:
+        text = str(error).replace("\n", " ")
+        raise errors.bad_request(f"error parsing YAML: {text}") from error
+    finally:
+        loader.dispose()
 
 
-def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _to_dict(marked: list[_Duplicated], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     built = dict(pairs)
     if len(built) == len(pairs):
         return built
     names = [name for name, _ in pairs]
-    marked = _Duplicated(built)
-    marked.keys_twice = tuple(sorted({name for name in names if names.count(name) > 1}))
-    return marked
+    twice = _Duplicated(built)
+    twice.keys_twice = tuple(sorted({name for name in names if names.count(name) > 1}))
+    marked.append(twice)
+    return twice
 
 
 def _duplicates(value: Any, path: str) -> list[str]:

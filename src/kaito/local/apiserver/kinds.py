@@ -64,7 +64,7 @@ _CORE = (
         namespaced=False,
         short_names=("ns",),
         verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
-        subresources=(Subresource(name="finalize", verbs=("update",)), STATUS),
+        subresources=(Subresource(name="finalize", verbs=("patch", "update")), STATUS),
         counts_generations=False,
     ),
     Served(

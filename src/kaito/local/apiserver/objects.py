@@ -46,10 +46,9 @@ def with_metadata(manifest: Manifest, **changes: Any) -> Manifest:
 
 def with_field(manifest: Manifest, field: str, value: Any) -> Manifest:
     """The object with one root field replaced; None removes it."""
-    changed = {**manifest, field: value}
     if value is None:
-        del changed[field]
-    return changed
+        return {key: kept for key, kept in manifest.items() if key != field}
+    return {**manifest, field: value}
 
 
 def to_encoder(manifest: Manifest) -> Callable[[int], bytes]:
@@ -63,7 +62,9 @@ def to_encoder(manifest: Manifest) -> Callable[[int], bytes]:
 
 def in_order(manifest: Manifest) -> Manifest:
     """The object with apiVersion, kind and metadata first."""
-    head = {key: manifest[key] for key in ("apiVersion", "kind", "metadata") if key in manifest}
+    head: Manifest = {
+        key: manifest[key] for key in ("apiVersion", "kind", "metadata") if key in manifest
+    }
     return {**head, **manifest}
 
 

@@ -1,4 +1,4 @@
-"""OpenAPI v3, one document a group and version, as kubectl reads it to explain and to validate.
+"""OpenAPI, as kubectl reads it to explain and to validate: v3, one document a group and version.
 
 Made when asked for and not kept: clients cache a document by the hash in its URL, which changes
 with the registry. The paths describe no more than clients look at: the kind of each operation, and
@@ -21,14 +21,28 @@ _REF = "#/components/schemas/"
 _WRITES = {"post": "post", "put": "put", "patch": "patch"}
 
 
+_V2_ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_V2_ANSWERED = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""The form that is asked for is not a media type by the standard, and Go refuses to read it."""
+_V2 = {"swagger": "2.0", "info": {"title": "kaito", "version": "v1"}, "paths": {}}
+_V2_BYTES = b"\x0a\x032.0\x12\x0b\x0a\x05kaito\x12\x02v1\x42\x00"
+"""The same as a protobuf message: swagger, info with title and version, no paths."""
+
+
 class OpenApi:
     """Answers below `/openapi`."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def answer(self, path: str) -> Answer:
+    def answer(self, path: str, accept: str) -> Answer:
         """The answer at a path below /openapi; 404 where there is no document."""
+        if path == "/openapi/v2":
+            # Empty: kubectl asks for it only about kinds that v3 does not know, and then says
+            # itself that there is no such kind.
+            if _V2_ASKED in accept:
+                return Answer(body=_V2_BYTES, content_type=_V2_ANSWERED)
+            return to_answer(_V2)
         match [part for part in path.split("/") if part]:
             case ["openapi", "v3"]:
                 return to_answer({"paths": self._index()})

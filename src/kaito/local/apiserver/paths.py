@@ -55,7 +55,7 @@ class Paths:
         if path == "/version":
             return to_answer(version())
         if path.startswith("/openapi/"):
-            return self._openapi.answer(path)
+            return self._openapi.answer(path, request.headers.get("Accept", ""))
         return self._discovery(path, request.headers.get("Accept", ""))
 
     def resource_list(self, path: str) -> Answer | None:

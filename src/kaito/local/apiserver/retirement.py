@@ -1,7 +1,7 @@
 """Retiring a CustomResourceDefinition: its objects go first, then the definition itself.
 
 A definition that is deleted stays, and stays served, until the last of its objects is gone;
-whatever holds those (a controller's finalizer) holds it. As kube-apiserver's `customresourcecleanup`.
+whatever holds those (a controller's finalizer) holds it, as in kube-apiserver.
 """
 
 import asyncio

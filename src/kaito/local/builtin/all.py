@@ -6,6 +6,7 @@ from typing import Any
 from kaito.api.core import (
     CONFIGMAPS,
     JOBS,
+    LEASES,
     NAMESPACES,
     NODES,
     PODS,
@@ -46,6 +47,7 @@ COLLECTED: tuple[Resource[Any], ...] = (
     ENDPOINTS,
     ENDPOINT_SLICES,
     JOBS,
+    LEASES,
     NAMESPACES,
     NODECLAIMS,
     NODES,
@@ -56,7 +58,7 @@ COLLECTED: tuple[Resource[Any], ...] = (
     SERVICE_ACCOUNTS,
     STATEFULSETS,
 )
-"""The built-in kinds that own or are owned. Events and Leases are neither, and too many."""
+"""The built-in kinds that own or are owned. Events are neither, and many."""
 
 
 def builtin_controllers(

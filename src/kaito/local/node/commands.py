@@ -9,6 +9,7 @@ import pty
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kaito.base.clock import Clock
 from kaito.local.node.errors import SpawnFailed
@@ -51,7 +52,7 @@ class Commands:
             child, streams = _start_on_terminal(argv, {"TERM": "xterm", **env})
         else:
             child, streams = _start_on_pipes(argv, env, stdin=stdin)
-        return ExecSession(child, streams, ends_with=self._runtime.wait_ended(run))
+        return ExecSession(child, streams, ends_with=partial(self._runtime.wait_ended, run))
 
     async def run(self, run: RunId, command: Sequence[str], *, within: float) -> Result:
         """Run a command to its end, or kill it when the time is over."""

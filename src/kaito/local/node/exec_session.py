@@ -10,7 +10,7 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,7 +38,7 @@ class ExecSession:
     """A running command."""
 
     def __init__(
-        self, child: Child, streams: "Streams", *, ends_with: Coroutine[Any, Any, Any]
+        self, child: Child, streams: "Streams", *, ends_with: Callable[[], Coroutine[Any, Any, Any]]
     ) -> None:
         """The command ends at the latest when `ends_with` does. The session owns the streams."""
         stdin, outputs = streams.stdin, streams.outputs
@@ -108,8 +108,8 @@ class ExecSession:
         self._stdin = -1
         self._outputs.clear()
 
-    async def _end_with(self, event: Coroutine[Any, Any, Any]) -> None:
-        await event
+    async def _end_with(self, event: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        await event()
         self._kill_processes()
 
     def _kill_processes(self) -> None:

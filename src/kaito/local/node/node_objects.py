@@ -89,6 +89,7 @@ def plan_node_status(machine: Machine, node: Node, gpus: int, now: datetime) -> 
         wanted["capacity"] = _amounts(machine, machine.memory_bytes, gpus)
         wanted["allocatable"] = _amounts(machine, machine.allocatable_bytes, gpus)
     known: Manifest = msgspec.to_builtins(node.status)
+    known["addresses"] = list(node.status.addresses)
     known["conditions"] = [_to_manifest(condition) for condition in node.status.conditions]
     return {name: value for name, value in wanted.items() if known.get(name) != value}
 

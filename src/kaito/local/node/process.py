@@ -50,6 +50,11 @@ def run_id(pod_uid: str, container: str, attempt: int) -> RunId:
     return RunId(hashlib.sha256(f"{pod_uid}/{container}/{attempt}".encode()).hexdigest())
 
 
+def mark_of(state: Path) -> str:
+    """What the marks of one state folder's containers begin with."""
+    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+
+
 @dataclass(slots=True)
 class _Active:
     """A run and what this process holds for it."""
@@ -72,7 +77,7 @@ class ContainerRuntime:
 
     def __init__(self, state: Path, *, clock: Clock) -> None:
         self._pods = state / "pods"
-        self._mark = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+        self._mark = mark_of(state)
         self._clock = clock
         self._actives: dict[RunId, _Active] = {}
         self._by_container: dict[str, dict[str, list[RunId]]] = {}
@@ -287,7 +292,7 @@ class ContainerRuntime:
     async def _stop(self, active: _Active, grace: float, hook: Hook | None) -> None:
         began = self._clock.monotonic()
         if hook is not None and grace > 0:
-            await ends_within(self._clock, grace, _until_first(hook(), active.ended.wait()))
+            await ends_within(self._clock, grace, _until_first(hook, active.ended.wait))
         left = grace - (self._clock.monotonic() - began)
         if left > 0:
             _send(active, signal.SIGTERM)
@@ -365,8 +370,8 @@ def _close(active: _Active) -> None:
         active.pidfd = -1
 
 
-async def _until_first(*works: Coroutine[Any, Any, Any]) -> None:
-    tasks = [asyncio.ensure_future(work) for work in works]
+async def _until_first(*works: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    tasks = [asyncio.ensure_future(work()) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -89,7 +89,7 @@ class ServiceProxy:
             if address not in current:
                 self._open(current, address, service)
             if address in current:
-                await current[address].route(endpoints)
+                current[address].route(endpoints)
         if not current:
             del self._listeners[key]
         if service is not None:

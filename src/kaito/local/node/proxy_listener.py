@@ -1,16 +1,15 @@
 """One address of a Service: accepts connections while there are endpoints to pass them to.
 
 Without endpoints the address is bound but not listened on, so a client is refused at once, as
-kube-proxy does it, and nobody else can take the address meanwhile.
+kube-proxy does it. Connections are accepted here and not by an asyncio server, which may forget
+one that comes in while it is being closed.
 """
 
 import asyncio
 import errno
 import itertools
 import logging
-import os
 import socket
-from collections.abc import Callable
 
 from kaito.base.logs import facts
 from kaito.local.node.proxy_pipe import PipeEnd, abort
@@ -20,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _BACKLOG = 512
 _CONNECT_SECONDS = 10.0
+_RETRY_SECONDS = 0.1
+"""Before accepting again when this process has no descriptor left for another connection."""
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 
@@ -32,106 +33,143 @@ class Listener:
         self.bound, self._socket = _bind(wanted)
         self._endpoints: tuple[Address, ...] = ()
         self._turn = itertools.count()
-        self._server: asyncio.Server | None = None
-        self._open: set[PipeEnd] = set()
-        self._dials: set[asyncio.Task[None]] = set()
+        self._is_listening = False
+        self._clients: set[_ClientEnd] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def is_remapped(self) -> bool:
         """Whether it could only be bound to another port."""
         return self.bound != self.wanted
 
-    async def route(self, endpoints: tuple[Address, ...]) -> None:
+    def route(self, endpoints: tuple[Address, ...]) -> None:
         """Pass new connections to these endpoints, in turn; refuse them when there are none."""
         self._endpoints = endpoints
-        if endpoints and self._server is None:
-            self._server = await self._listen()
-        elif not endpoints and self._server is not None:
-            self._server.close()
-            self._server = None
+        if endpoints and not self._is_listening:
+            self._listen()
+        elif not endpoints and self._is_listening:
+            self._close_socket()
             # A socket that has listened cannot stop to: bind a fresh one in its place.
             self.bound, self._socket = _bind(self.wanted)
 
     def close(self) -> None:
         """Stop listening and cut every connection."""
-        if self._server is not None:
-            self._server.close()
-        self._socket.close()
-        for task in self._dials:
+        self._close_socket()
+        for task in self._tasks:
             task.cancel()
-        for end in tuple(self._open):
-            if end.transport is not None:
-                abort(end.transport)
+        for client in tuple(self._clients):
+            client.cut()
 
-    async def _listen(self) -> asyncio.Server | None:
-        loop = asyncio.get_running_loop()
+    def _listen(self) -> None:
         try:
-            return await loop.create_server(self._accept, sock=self._socket, backlog=_BACKLOG)
+            self._socket.listen(_BACKLOG)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             # A program that listens on this port of every address answers here by itself.
             logger.info("the address is taken by a wildcard", extra=facts(address=self.bound))
-            return None
+            return
+        self._is_listening = True
+        asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
-    def _accept(self) -> asyncio.Protocol:
-        end = _ClientEnd(self._begin, self._open.discard)
-        self._open.add(end)
-        return end
+    def _close_socket(self) -> None:
+        if self._is_listening:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._is_listening = False
+        self._socket.close()
 
-    def _begin(self, client: PipeEnd) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(client))
-        self._dials.add(task)
-        task.add_done_callback(self._dials.discard)
-
-    async def _connect(self, client: PipeEnd) -> None:
-        """Find the client an endpoint that accepts, beginning with the one whose turn it is."""
-        endpoints = self._endpoints
-        first = next(self._turn)
-        for step in range(len(endpoints)):
-            chosen = endpoints[(first + step) % len(endpoints)]
-            if await self._dial(client, chosen):
+    def _accept(self) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                connection, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-        if client.transport is not None:
-            abort(client.transport)
+            except OSError as error:
+                logger.warning("cannot accept", extra=facts(address=self.bound, error=error))
+                self._pause()
+                return
+            self._begin(connection)
 
-    async def _dial(self, client: PipeEnd, endpoint: Address) -> bool:
+    def _begin(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        client = _ClientEnd(self._clients)
+        task = asyncio.get_running_loop().create_task(self._serve(client, connection))
+        self._tasks.add(task)
+
+        def finish(_: object) -> None:
+            self._tasks.discard(task)
+            if client.transport is None:
+                # Cancelled before asyncio took the connection over.
+                connection.close()
+
+        task.add_done_callback(finish)
+
+    def _pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        listening = self._socket
+        loop.remove_reader(listening)
+
+        def resume() -> None:
+            if self._is_listening and self._socket is listening:
+                loop.add_reader(listening, self._accept)
+
+        loop.call_later(_RETRY_SECONDS, resume)
+
+    async def _serve(self, client: "_ClientEnd", connection: socket.socket) -> None:
+        """Find the client an endpoint that accepts, beginning with the one whose turn it is."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                _, end = await loop.create_connection(PipeEnd, endpoint.host, endpoint.port)
-        except (OSError, TimeoutError) as error:
-            logger.debug("endpoint refused", extra=facts(endpoint=endpoint, error=error))
-            return False
-        assert client.transport is not None, "a client is connected before it is passed on"
-        assert end.transport is not None, "create_connection returns a connected protocol"
-        if client.transport.is_closing():
-            end.transport.close()
-            return True
-        client.join(end)
-        client.transport.resume_reading()
-        return True
+            await loop.connect_accepted_socket(lambda: client, connection)
+        except OSError:
+            return
+        endpoints, first = self._endpoints, next(self._turn)
+        for step in range(len(endpoints)):
+            if await _dial(client, endpoints[(first + step) % len(endpoints)]):
+                return
+        client.cut()
 
 
 class _ClientEnd(PipeEnd):
     """The side of the client: not read until it has an endpoint to send to."""
 
-    def __init__(self, begin: Callable[[PipeEnd], None], end: Callable[[PipeEnd], None]) -> None:
+    def __init__(self, known: "set[_ClientEnd]") -> None:
         super().__init__()
-        self._begin = begin
-        self._end = end
+        self._known = known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hold the client and look for an endpoint."""
+        """Hold the client."""
         super().connection_made(transport)
-        assert self.transport is not None, "set by the call above"
-        self.transport.pause_reading()
-        self._begin(self)
+        self._known.add(self)
+        if self.transport is not None:
+            self.transport.pause_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client is gone."""
         super().connection_lost(error)
-        self._end(self)
+        self._known.discard(self)
+
+    def cut(self) -> None:
+        """End the connection with a reset."""
+        if self.transport is not None:
+            abort(self.transport)
+
+
+async def _dial(client: _ClientEnd, endpoint: Address) -> bool:
+    """Join the client to an endpoint; False when that one does not accept."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, end = await loop.create_connection(PipeEnd, endpoint.host, endpoint.port)
+    except (OSError, TimeoutError) as error:
+        logger.debug("endpoint refused", extra=facts(endpoint=endpoint, error=error))
+        return False
+    if client.transport is None or client.transport.is_closing():
+        if end.transport is not None:
+            end.transport.abort()
+        return True
+    client.join(end)
+    client.transport.resume_reading()
+    return True
 
 
 def _bind(wanted: Address) -> tuple[Address, socket.socket]:
@@ -153,5 +191,4 @@ def _bound(address: Address) -> socket.socket:
     except OSError:
         fresh.close()
         raise
-    os.set_inheritable(fresh.fileno(), False)
     return fresh

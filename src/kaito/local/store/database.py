@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Self
 
 from kaito.local.store.errors import StoreUnusable
 from kaito.local.store.port import Change, Entry, Scope, StoreKey
@@ -37,7 +38,7 @@ class Database:
         self._path = path
 
     @classmethod
-    def open(cls, path: Path) -> "Database":
+    def open(cls, path: Path) -> Self:
         """Check the file, then open or create it. Raises `StoreUnusable`, touching nothing."""
         try:
             if path.exists() and path.stat().st_size:
@@ -135,6 +136,10 @@ def _check(path: Path) -> None:
     # Read-only, because closing the last writing connection would fold the write-ahead log into a
     # file that we are about to call damaged.
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        # Then the file alone is the whole truth, and SQLite need not put files beside it.
+        uri += "&immutable=1"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:

@@ -29,8 +29,9 @@ def main(argv: Sequence[str]) -> int:
     except UsageError as error:
         return _end(words, Ending(str(error), ExitCode.USAGE, hint=error.hint))
     except Ending as ending:
-        if ending.code is ExitCode.SOFTWARE and words.cause:
-            ending = Ending(f"{ending}: {words.cause}", ending.code)
+        if ending.code is ExitCode.SOFTWARE:
+            cause = words.cause or "without a word, as when the machine is out of memory"
+            ending = Ending(f"{ending}: {cause}", ending.code)
         return _end(words, ending)
     except Exception as error:  # the program's outermost boundary
         logger.exception("engine failed")

@@ -88,7 +88,7 @@ def to_parameters(generate: dict[str, Any]) -> dict[str, Any]:
                 f"generate_kwargs has {name!r}, which is not supported",
                 hint=did_you_mean(name, _KNOWN),
             )
-        if name in _NEUTRAL and value not in {None, _NEUTRAL[name]}:
+        if name in _NEUTRAL and value not in (None, _NEUTRAL[name]):
             raise UsageError(f"generate_kwargs has {name}={value}; only {_NEUTRAL[name]} works")
         if name in _RENAMED and value is not None:
             parameters[_RENAMED[name]] = value

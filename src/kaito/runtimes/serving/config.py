@@ -29,13 +29,16 @@ def read_options(path: str, engine: str) -> Options:
     if not path:
         return MappingProxyType({})
     import yaml
+    from yaml.error import MarkedYAMLError
 
     try:
         document: object = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise _wrong(f"cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise _wrong(f"is not YAML: {error}") from error
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        where = f" (line {mark.line + 1})" if mark else ""
+        raise _wrong(f"is not YAML{where}") from error
     return select_options({} if document is None else document, engine)
 
 

@@ -29,7 +29,7 @@ _OF_THE_BATCH = ("min_tokens", "repetition_penalty", "stop", "seed", "frequency_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one request of a batch picks its tokens; top_k 1 is the most likely one always."""
+    """How one request of a batch picks its tokens."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -40,13 +40,16 @@ class Sampling:
         return {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
 
 
-GREEDY = Sampling(top_k=1)
+# In bfloat16 the most likely token is often two equally likely ones, which top_k keeps both of.
+GREEDY = Sampling(top_k=1, top_p=0.0)
+"""Always the most likely token."""
 
 
 def require_batchable(body: Mapping[str, Any]) -> None:
     """Raise `UsageError` for an option that would silently have no effect in a batch."""
     for name in _OF_THE_BATCH:
-        if body.get(name) not in {None, 0, 1} or (name == "stop" and body.get(name)):
+        is_neutral = name == "repetition_penalty" and body.get(name) == 1
+        if body.get(name) and not is_neutral:
             raise UsageError(
                 f"{name!r} is not supported while requests are batched",
                 hint="set continuous-batching: false under transformers in inference_config.yaml",

@@ -8,7 +8,8 @@ import asyncio
 import os
 import signal
 from argparse import Action, ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
 from kaito.api.runtime import ExitCode, ServingArguments
@@ -69,11 +70,13 @@ def observe_known_options(parser: ArgumentParser) -> KnownOptions:
     known: dict[str, EngineOption] = {}
     # argparse has no public list of its options.
     for action in vars(parser)["_actions"]:
-        spellings = [text.lstrip("-") for text in action.option_strings]
+        spellings = [_to_name(text) for text in action.option_strings]
         if not spellings:
             continue
-        option = EngineOption(name=_long_name(action), form=_form_of(action))
-        known |= dict.fromkeys((text.replace("_", "-") for text in spellings), option)
+        option = EngineOption(name=spellings[0], form=_form_of(action))
+        # `no-x: true` would read as its own opposite: x takes true or false.
+        negation = f"no-{spellings[0]}"
+        known |= {text: option for text in spellings if text != negation}
     return known
 
 
@@ -88,7 +91,7 @@ async def _serve(args: Namespace, arguments: ServingArguments) -> None:
     address, sock = setup_server(args, reuse_port=False)
     del address
     try:
-        async with build_async_engine_client(args) as engine:
+        async with _refusing(build_async_engine_client(args)) as engine:
             tasks = await engine.get_supported_tasks()
             app = build_app(args, tasks, engine.model_config)
             await init_app_state(engine, app.state, args, tasks)
@@ -103,6 +106,20 @@ async def _serve(args: Namespace, arguments: ServingArguments) -> None:
         await ended
     finally:
         sock.close()
+
+
+@asynccontextmanager
+async def _refusing(opening: AbstractAsyncContextManager[Any]) -> AsyncIterator[Any]:
+    """Opens an engine; options that only prove wrong together, or for this model, are a refusal."""
+    from pydantic import ValidationError
+
+    async with AsyncExitStack() as stack:
+        try:
+            engine = await stack.enter_async_context(opening)
+        except ValidationError as error:
+            sentence = error.errors()[0]["msg"].removeprefix("Value error, ").partition(". ")[0]
+            raise Ending(f"vLLM refuses its options: {sentence}", ExitCode.CONFIG) from error
+        yield engine
 
 
 def _extend(app: Any, args: Namespace, arguments: ServingArguments) -> asyncio.Task[None]:
@@ -169,8 +186,8 @@ def _refuse(message: str) -> NoReturn:
     raise Ending(f"vLLM refuses its options: {message}", ExitCode.CONFIG)
 
 
-def _long_name(action: Action) -> str:
-    return str(action.option_strings[0]).lstrip("-").replace("_", "-")
+def _to_name(spelling: str) -> str:
+    return spelling.lstrip("-").replace("_", "-")
 
 
 def _form_of(action: Action) -> Form:

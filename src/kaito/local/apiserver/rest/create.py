@@ -75,7 +75,10 @@ def begun(core: Core, target: Target, manifest: Manifest) -> Manifest:
         selfLink=None,
     )
     keeps = core.rules_of(served).keeps_status_on_create or not served.has_status(target.version)
-    return new if keeps or "status" not in new else with_field(new, "status", None)
+    if keeps:
+        return new
+    # Go clients write an empty status where others would leave it out, and readers count on it.
+    return with_field(new, "status", None if served.is_custom else {})
 
 
 def _generated(core: Core, shaped: Shaped, prefix: str) -> Shaped:

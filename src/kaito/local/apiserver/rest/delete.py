@@ -122,8 +122,8 @@ def _marked(core: Core, target: Target, old: Manifest, options: DeleteOptions) -
     marked = with_metadata(old, finalizers=finalizers or None)
     if grace < (metadata(old).get("deletionGracePeriodSeconds") or 0):
         # A grace period may only shrink: whoever wants the pod gone sooner wins.
-        moment = to_rfc3339(core.clock.now() + timedelta(seconds=grace))
-        return with_metadata(marked, deletionTimestamp=moment, deletionGracePeriodSeconds=grace)
+        sooner = to_rfc3339(core.clock.now() + timedelta(seconds=grace))
+        return with_metadata(marked, deletionTimestamp=sooner, deletionGracePeriodSeconds=grace)
     return marked
 
 

@@ -8,7 +8,7 @@ from kaito.api.meta import Manifest
 from kaito.local.apiserver import errors
 from kaito.local.apiserver.bodies import APPLY, Body
 from kaito.local.apiserver.core import Core
-from kaito.local.apiserver.objects import decode, metadata
+from kaito.local.apiserver.objects import decode, metadata, with_metadata
 from kaito.local.apiserver.options import WriteOptions, parse_delete_options
 from kaito.local.apiserver.registry import ScalePaths
 from kaito.local.apiserver.rest.create import Written
@@ -49,7 +49,7 @@ async def scale(core: Core, call: Call) -> Manifest:
             raise errors.invalid(replace(call.target.subject, kind="Scale"), [problem])
         expected = metadata(sent).get("resourceVersion") or metadata(live).get("resourceVersion")
         changed = _with(live, paths.spec.split("."), replicas)
-        return {**changed, "metadata": {**metadata(live), "resourceVersion": expected}}
+        return with_metadata(changed, resourceVersion=expected)
 
     written = await update_object(core, call.target, Edit(wanted=wanted), call.options)
     return _to_scale(decode(written.value), paths)
@@ -87,11 +87,16 @@ async def evict(core: Core, call: Call) -> Manifest:
 
 async def finalize(core: Core, call: Call) -> Written:
     """Replace a namespace's `spec.finalizers`; without any left, and deleting, it goes."""
-    sent = call.body.to_object()
-    left = (sent.get("spec") or {}).get("finalizers") or []
 
     def wanted(live: Manifest) -> Manifest:
-        return {**live, "spec": {**(live.get("spec") or {}), "finalizers": left}}
+        sent = call.body.to_object()
+        if call.verb == "patch":
+            sent = merging(core, call.target, sent, call.media_type)(live)
+        # Nothing else of what is sent counts, but a resourceVersion is a precondition.
+        expected = metadata(sent).get("resourceVersion") or metadata(live)["resourceVersion"]
+        left = (sent.get("spec") or {}).get("finalizers") or []
+        held = {**live, "spec": {**(live.get("spec") or {}), "finalizers": left}}
+        return with_metadata(held, resourceVersion=expected)
 
     return await update_object(core, call.target, Edit(wanted=wanted), call.options)
 

@@ -137,7 +137,8 @@ def _merged(core: Core, target: Target, wanted: Manifest, old: Manifest) -> Mani
     if served.has_status(target.version) and target.subresource != "binding":
         wanted = with_field({**wanted, "status": None}, "status", old.get("status"))
     new = _with_old_identity(target, wanted, old)
-    new = core.rules_of(served).on_update(new, old)
+    if target.subresource != "finalize":
+        new = core.rules_of(served).on_update(new, old)
     counts = served.is_custom or served.counts_generations
     if counts and desired_state(new) != desired_state(old):
         new = with_metadata(new, generation=(metadata(old).get("generation") or 0) + 1)

@@ -33,13 +33,13 @@ class NamespaceRules(Rules):
             "status": {"phase": "Active"},
         }
 
-    def on_update(self, new: Manifest, old: Manifest) -> Manifest:
-        """Only /finalize changes what holds it."""
-        return {**new, "spec": old.get("spec") or {}}
-
     def on_deletion(self, manifest: Manifest) -> Manifest:
         """Show that it is going."""
         return {**manifest, "status": {**(manifest.get("status") or {}), "phase": "Terminating"}}
+
+    def on_update(self, new: Manifest, old: Manifest) -> Manifest:
+        """What holds it is the namespace controller's to say, through /finalize."""
+        return {**new, "spec": old.get("spec") or {}}
 
     def deletion_problem(self, manifest: Manifest) -> str:
         """What exists from the start stays."""

@@ -60,22 +60,27 @@ class UpgradedCarrier:
         self._transport = request.transport
         self._writer = writer
         self._received = ByteQueue()
+        self._is_paused = False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Called by aiohttp with what the socket received; never the end of the upgrade."""
         self._received.put_now(data)
         if self._received.is_full and self._transport is not None:
+            self._is_paused = True
             self._transport.pause_reading()
         return False, b""
 
     def feed_eof(self) -> None:
         """Called by aiohttp when the connection is lost."""
+        # A lost TLS transport cannot be asked for anything, not even whether it is closed.
+        self._transport = None
         self._received.close()
 
     async def read(self) -> bytes:
         """What was received."""
         data = await self._received.get()
-        if self._transport is not None and not self._received.is_full:
+        if self._is_paused and self._transport is not None and not self._received.is_full:
+            self._is_paused = False
             self._transport.resume_reading()
         return data
 

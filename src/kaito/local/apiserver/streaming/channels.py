@@ -38,7 +38,7 @@ class ChannelProtocol:
         if not self.is_text:
             return raw[0], raw[1:]
         try:
-            return raw[0] - ord("0"), base64.b64decode(raw[1:])
+            return raw[0] - ord("0"), base64.b64decode(raw[1:], validate=True)
         except binascii.Error:
             return -1, b""
 

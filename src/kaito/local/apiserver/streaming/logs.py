@@ -5,41 +5,65 @@ at the next write; either way the iterator is closed before the handler returns.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from kaito.api.meta import Key
-from kaito.local.apiserver.streaming.carrier import intercept
+from kaito.base.clock import Clock
+from kaito.local.apiserver.streaming.carrier import flush, intercept
+from kaito.local.apiserver.streaming.errors import StreamError
 from kaito.local.apiserver.streaming.port import PodStreams
 from kaito.local.apiserver.streaming.query import parse_log_request
 from kaito.local.apiserver.streaming.waits import race
 
+OPENING = 0.5
+"""Seconds a log has to be refused in; then the answer begins, though there may be no line yet."""
 
-async def answer_log(request: web.Request, streams: PodStreams, pod: Key) -> web.StreamResponse:
+
+async def answer_log(
+    request: web.Request, streams: PodStreams, pod: Key, *, clock: Clock
+) -> web.StreamResponse:
     """Stream the log; `StreamError` when it cannot be opened."""
     asked = parse_log_request(request.query, pod.name)
+    async with aclosing(_cut(streams.logs(pod, asked), asked.limit_bytes)) as pieces:
+        # The first step is where the log is opened, so a refusal can still be an HTTP status.
+        first = asyncio.ensure_future(anext(pieces, b""))
+        try:
+            await race(asyncio.wait({first}), clock.sleep(OPENING))
+            if first.done():
+                first.result()
+            return await _answer(request, first, pieces)
+        finally:
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+
+
+async def _answer(
+    request: web.Request, first: Awaitable[bytes], rest: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = "text/plain"
     response.force_close()
-    async with aclosing(_cut(streams.logs(pod, asked), asked.limit_bytes)) as pieces:
-        # The first step is where the log is opened, so a refusal can still be an HTTP status.
-        first = await anext(pieces, b"")
-        with suppress(ConnectionError):
-            await response.prepare(request)
-            hang_up = _HangUp()
-            intercept(request, hang_up)
-            await race(_copy(first, pieces, response), hang_up.event.wait())
+    # A refusal that comes too late to be told ends the log as if it were empty.
+    with suppress(ConnectionError, StreamError):
+        writer = await response.prepare(request)
+        assert writer is not None
+        hang_up = _HangUp()
+        intercept(request, hang_up)
+        await race(_copy(first, rest, writer), hang_up.event.wait())
     return response
 
 
 async def _copy(
-    first: bytes, rest: AsyncGenerator[bytes, None], response: web.StreamResponse
+    first: Awaitable[bytes], rest: AsyncGenerator[bytes, None], writer: AbstractStreamWriter
 ) -> None:
-    await response.write(first)
+    await writer.write(await first)
     async for piece in rest:
-        await response.write(piece)
+        await writer.write(piece)
+    await flush(writer)
 
 
 async def _cut(

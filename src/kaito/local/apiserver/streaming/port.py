@@ -104,9 +104,9 @@ class PodStreams(Protocol):
     def logs(self, pod: Key, request: LogRequest) -> AsyncGenerator[bytes, None]:
         """The log, in pieces of one or more whole lines, each with its line feed.
 
-        Refusals are raised on the first step. A follow yields `b""` first when there is no line
-        yet (it opens the answer), then lines as soon as they are complete. The server closes the
-        generator (`aclose`) when the client goes away.
+        Refusals are raised on the first step, at once. A follow yields lines as soon as they are
+        complete. The server closes the generator (`aclose`) when the client goes away, so it has
+        to close those it reads from.
         """
         ...
 

@@ -37,6 +37,7 @@ class StreamingRoutes:
         self._streams = streams
         self._clock = clock
         self._open: set[asyncio.Task[object]] = set()
+        self._is_stopping = False
 
     async def serve(self, request: web.Request, pod: Key, subresource: str) -> web.StreamResponse:
         """Answer one request, to the end of its stream. Only the query and headers are read."""
@@ -52,16 +53,20 @@ class StreamingRoutes:
             self._open.discard(task)
 
     async def stop(self) -> None:
-        """End every open stream; returns when they have ended."""
+        """End every open stream and refuse new ones; returns when they have ended."""
+        self._is_stopping = True
         tasks = tuple(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, request: web.Request, pod: Key, subresource: str) -> web.StreamResponse:
+        if self._is_stopping:
+            # Clients repeat a GET whose connection ended before its answer began.
+            raise StreamError(503, "ServiceUnavailable", "the server is shutting down")
         match subresource:
             case "log":
-                return await answer_log(request, self._streams, pod)
+                return await answer_log(request, self._streams, pod, clock=self._clock)
             case "exec":
                 asked = parse_exec_request(request.query)
                 start = partial(self._streams.exec, pod, asked)

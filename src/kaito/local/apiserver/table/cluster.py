@@ -65,7 +65,7 @@ def _external_address(service: Manifest) -> Cell:
     external = list(spec.get("externalIPs") or ())
     match spec.get("type"):
         case "ExternalName":
-            return spec.get("externalName", NONE)
+            return str(spec.get("externalName", NONE))
         case "LoadBalancer":
             ingress = at(service, "status", "loadBalancer", "ingress") or ()
             found = [i.get("ip") or i.get("hostname") or "" for i in ingress]

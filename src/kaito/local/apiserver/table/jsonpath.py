@@ -24,7 +24,7 @@ class Step(NamedTuple):
 
     kind: str
     name: str = ""
-    index: int = 0
+    position: int = 0
     operator: str = ""
     literal: str = ""
 
@@ -34,13 +34,13 @@ def parse(path: str) -> tuple[Step, ...]:
     """The steps of a path; `ValueError` says where it goes beyond what is understood here."""
     text = path.strip().removeprefix("{").removesuffix("}").removeprefix("$")
     text = text if text.startswith((".", "[")) else f".{text}"
-    steps, position = [], 0
-    while position < len(text):
-        match = _STEP.match(text, position)
+    steps, start = [], 0
+    while start < len(text):
+        match = _STEP.match(text, start)
         if match is None:
-            raise ValueError(f"JSONPath {path!r} is not understood from {text[position:]!r} on")
+            raise ValueError(f"JSONPath {path!r} is not understood from {text[start:]!r} on")
         steps.append(_to_step(match))
-        position = match.end()
+        start = match.end()
     return tuple(steps)
 
 
@@ -67,7 +67,7 @@ def _to_step(match: re.Match[str]) -> Step:
     if match["quoted"] is not None:
         return Step("field", match["quoted"])
     if match["index"] is not None:
-        return Step("index", index=int(match["index"]))
+        return Step("index", position=int(match["index"]))
     if match["all"]:
         return Step("all")
     literal = match["literal"].strip("'\"")
@@ -82,7 +82,7 @@ def _advance(step: Step, value: Any) -> list[Any]:
     if not isinstance(value, list):
         return []
     if step.kind == "index":
-        return value[step.index : step.index + 1 or None]
+        return value[step.position : step.position + 1 or None]
     return [item for item in value if _passes(step, item)]
 
 

@@ -83,9 +83,9 @@ def plan_new(found: Deployment, *, revision: int, replicas: int, limits: Limits)
     """Create the ReplicaSet of the wanted template."""
     digest = template_hash(found.spec.template)
     labels = {**(found.spec.template.metadata.get("labels") or {}), HASH_LABEL: digest}
-    selector = {"matchLabels": {**found.spec.selector.match_labels, HASH_LABEL: digest}}
+    selector: Manifest = {"matchLabels": {**found.spec.selector.match_labels, HASH_LABEL: digest}}
     if found.spec.selector.match_expressions:
-        selector["matchExpressions"] = [  # type: ignore[assignment]
+        selector["matchExpressions"] = [
             {"key": e.key, "operator": e.operator, "values": list(e.values)}
             for e in found.spec.selector.match_expressions
         ]

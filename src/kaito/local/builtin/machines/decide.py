@@ -1,8 +1,9 @@
 """What to do about the claims: grant, refuse, or let go, each with the events that say so."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from kaito.api import labels
 from kaito.api.core import NODES, PODS, Node
 from kaito.api.nodeclaim import (
     INSUFFICIENT_CAPACITY,
@@ -18,6 +19,10 @@ from kaito.local.builtin.machines.nodes import describe, render_node
 from kaito.local.builtin.machines.observed import MachineFacts, Observed
 from kaito.local.builtin.machines.status import derive_granted, derive_refused
 from kaito.local.builtin.status import status_patch
+
+_WAKING = timedelta(seconds=2)
+"""Creation times are cut to whole seconds, so this means between one and two."""
+_LOOK_AGAIN = 1.0
 
 
 def decide_machines(
@@ -37,7 +42,14 @@ def decide_machines(
             refused = _refuse(claim, grants.refusals[claim.metadata.uid], now=now)
             notes += _echoes(observed, claim, refused)
             actions += refused
-    return Decision(actions=tuple(actions), notes=tuple(notes), why=tuple(grants.refusals.values()))
+    return Decision(
+        actions=tuple(actions),
+        notes=tuple(notes),
+        requeue_after=_LOOK_AGAIN
+        if any(_is_waking(n, now) for n in observed.nodes.values())
+        else None,
+        why=tuple(grants.refusals.values()),
+    )
 
 
 def _grant(
@@ -47,6 +59,10 @@ def _grant(
     node = observed.nodes.get(claim.metadata.name)
     if TERMINATION_FINALIZER not in claim.metadata.finalizers or node is None:
         return (*_hold(claim), *(_create(claim, machine, gpus) if node is None else ()))
+    if moved := _move(claim, node, machine=machine, gpus=gpus):
+        return moved
+    if _is_waking(node, now):
+        return ()
     status = derive_granted(claim, node, now)
     launched = claim.condition(LAUNCHED)
     note = None
@@ -54,6 +70,30 @@ def _grant(
     if workspace and (launched is None or not launched.is_true):
         note = Note(about=workspace, reason="Emulated", message=describe(claim, machine))
     return _write(claim, status, note=note)
+
+
+def _is_waking(node: Node, now: datetime) -> bool:
+    """Whether a node may become ready any moment: its claim is then told once instead of twice.
+
+    Each telling is a write and a pass of everybody who watches claims, and somebody is waiting.
+    """
+    born = node.metadata.creation_timestamp
+    return not node.is_ready and born is not None and now - born < _WAKING
+
+
+def _move(claim: NodeClaim, node: Node, *, machine: MachineFacts, gpus: int) -> tuple[Action, ...]:
+    """Bring a node up to date with a machine that has another name or size than it had."""
+    wanted = render_node(claim, machine, gpus)
+    actions: list[Action] = []
+    if node.metadata.labels.get(labels.MACHINE) != machine.name:
+        label = {labels.MACHINE: machine.name}
+        patch = {"metadata": {"labels": label}}
+        actions.append(Patch(resource=NODES, key=node.key, patch=patch))
+    known = {"capacity": node.status.capacity, "allocatable": node.status.allocatable}
+    if known != wanted["status"]:
+        status = {"status": wanted["status"]}
+        actions.append(Patch(resource=NODES, key=node.key, patch=status, subresource="status"))
+    return tuple(actions)
 
 
 def _create(claim: NodeClaim, machine: MachineFacts, gpus: int) -> tuple[Action, ...]:

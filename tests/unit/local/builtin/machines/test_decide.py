@@ -87,10 +87,15 @@ async def test_a_claim_becomes_a_node_with_what_it_was_asked_to_be() -> None:
     assert node.status.allocatable["memory"] == "23552Mi"
 
 
-async def test_a_claim_is_ready_when_its_node_is() -> None:
+async def test_a_claim_is_ready_when_its_node_is_and_says_so_if_that_takes_long() -> None:
     world = World()
     world.put(NODECLAIMS, nodeclaim("one", "12Gi"))
     passes = await settle(world)
+    assert conditions(world, "one") == {}
+    assert (await world.step(passes, KEY)).requeue_after == 1.0
+
+    world.wait(2)
+    await settle(world, passes)
     assert conditions(world, "one") == {
         "Launched": ("True", "Launched"),
         "Registered": ("True", "Registered"),
@@ -202,6 +207,25 @@ async def test_on_an_outdated_reading_no_memory_is_promised_twice() -> None:
 
     created = [a.manifest["metadata"]["name"] for a in decision.actions if isinstance(a, Create)]
     assert created == ["z"]
+
+
+async def test_a_node_follows_its_machine_to_another_name_and_size() -> None:
+    world = World()
+    world.put(NODECLAIMS, nodeclaim("one", "1Gi"))
+    await settle(world)
+    wake(world, "one")
+    larger = MachineFacts(
+        name="new", cpus=8, memory_bytes=64 * GIB, allocatable_memory_bytes=63 * GIB
+    )
+
+    await settle(
+        world, MachinesController(larger, workspaces=WORKSPACES, gpus_of={"big": 4}.__getitem__)
+    )
+
+    node = world.get(NODES, Key("", "one"))
+    assert node.metadata.labels[labels.MACHINE] == "new"
+    assert (node.status.capacity["cpu"], node.status.allocatable["memory"]) == ("8", "64512Mi")
+    assert world.get(NODECLAIMS, Key("", "one")).status.capacity == node.status.capacity
 
 
 async def test_a_claim_that_says_no_memory_always_fits() -> None:

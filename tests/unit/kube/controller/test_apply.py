@@ -1,0 +1,165 @@
+"""The executor against the real API server: what is done twice is done once."""
+
+import pytest
+
+from kaito.api.core import CONFIGMAPS, EVENTS, STATEFULSETS, StatefulSet
+from kaito.api.meta import Key, Manifest
+from kaito.base.clock import SystemClock
+from kaito.kube import errors
+from kaito.kube.client import Client
+from kaito.kube.controller.apply import Executor
+from kaito.kube.controller.decision import (
+    Action,
+    Apply,
+    Create,
+    Decision,
+    Delete,
+    Note,
+    Patch,
+    StatusWrite,
+)
+from kaito.kube.controller.recorder import Recorder
+
+A = Key("default", "a")
+
+
+def configmap(name: str = "a", **data: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": data,
+    }
+
+
+async def apply(client: Client, decision: Decision) -> None:
+    """What a loop does with a decision, its events written at once."""
+    recorder = Recorder(client, component="test", clock=SystemClock())
+    for note in await Executor(client, manager="test").apply(decision):
+        await recorder.record(note)
+
+
+async def carry_out(client: Client, *actions: Action) -> None:
+    await apply(client, Decision(actions=actions))
+
+
+async def data(client: Client) -> dict[str, str]:
+    return (await client.get(CONFIGMAPS, A)).data
+
+
+async def reasons(client: Client) -> list[str]:
+    return [event.reason for event in (await client.list(EVENTS, namespace="default")).items]
+
+
+async def statefulset(client: Client) -> StatefulSet:
+    template = {
+        "metadata": {"labels": {"app": "a"}},
+        "spec": {"containers": [{"name": "main", "image": "x"}]},
+    }
+    manifest = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template},
+    }
+    return await client.create(STATEFULSETS, manifest)
+
+
+async def test_creating_what_is_there_changes_nothing_and_says_nothing(client: Client) -> None:
+    about = await client.create(CONFIGMAPS, configmap("other"))
+    note = Note(about=about, reason="Created", message="made it")
+    await carry_out(client, Create(resource=CONFIGMAPS, manifest=configmap(x="1"), note=note))
+    await carry_out(
+        client,
+        Create(
+            resource=CONFIGMAPS,
+            manifest=configmap(x="2"),
+            note=Note(about=about, reason="CreatedAgain", message="made it"),
+        ),
+    )
+
+    assert await data(client) == {"x": "1"}
+    assert await reasons(client) == ["Created"]
+
+
+async def test_applying_owns_exactly_the_fields_that_are_named(client: Client) -> None:
+    await client.create(CONFIGMAPS, configmap(theirs="1"), manager="someone")
+    await carry_out(client, Apply(resource=CONFIGMAPS, manifest=configmap(x="1", y="1")))
+    await carry_out(client, Apply(resource=CONFIGMAPS, manifest=configmap(x="2")))
+
+    assert await data(client) == {"theirs": "1", "x": "2"}
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Patch(resource=CONFIGMAPS, key=A, patch={"data": {"x": "1"}}),
+        Delete(resource=CONFIGMAPS, key=A, uid="any"),
+    ],
+)
+async def test_what_is_gone_needs_no_change(client: Client, action: Action) -> None:
+    await carry_out(client, action)
+
+    assert (await client.list(CONFIGMAPS, namespace="default")).items == ()
+
+
+async def test_a_successor_of_the_same_name_is_not_deleted(client: Client) -> None:
+    await client.create(CONFIGMAPS, configmap())
+
+    with pytest.raises(errors.Conflict):
+        await carry_out(client, Delete(resource=CONFIGMAPS, key=A, uid="another"))
+
+    assert (await client.get(CONFIGMAPS, A)).metadata.name == "a"
+
+
+async def test_a_status_for_an_outdated_reading_is_refused_after_the_actions_were_done(
+    client: Client,
+) -> None:
+    found = await statefulset(client)
+    await client.patch(STATEFULSETS, A, {"metadata": {"labels": {"x": "y"}}})
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=A,
+        resource_version=found.metadata.resource_version,
+        status={"replicas": 1},
+    )
+    note = Note(about=found, reason="TooEarly", message="must not be told")
+    create = Create(resource=CONFIGMAPS, manifest=configmap())
+
+    with pytest.raises(errors.Conflict):
+        await apply(client, Decision(actions=(create,), status=write, notes=(note,)))
+
+    assert await data(client) == {}
+    assert await reasons(client) == []
+
+
+async def test_a_status_is_merged_and_events_follow_it(client: Client) -> None:
+    found = await statefulset(client)
+    await client.patch(STATEFULSETS, A, {"status": {"readyReplicas": 1}}, subresource="status")
+    found = await client.get(STATEFULSETS, A)
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=A,
+        resource_version=found.metadata.resource_version,
+        status={"replicas": 1},
+    )
+    note = Note(about=found, reason="Reported", message="one replica")
+
+    await apply(client, Decision(status=write, notes=(note,)))
+
+    status = (await client.get(STATEFULSETS, A)).status
+    assert (status.replicas, status.ready_replicas) == (1, 1)
+    assert await reasons(client) == ["Reported"]
+
+
+async def test_the_first_error_stops_what_comes_after(client: Client) -> None:
+    broken = {**configmap("b"), "data": "no mapping"}
+
+    with pytest.raises(errors.Invalid):
+        await carry_out(
+            client,
+            Create(resource=CONFIGMAPS, manifest=broken),
+            Create(resource=CONFIGMAPS, manifest=configmap()),
+        )
+
+    assert (await client.list(CONFIGMAPS, namespace="default")).items == ()

@@ -1,0 +1,134 @@
+"""Loops: what queues a key, and what becomes of a pass that fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from kaito.api.core import CONFIGMAPS, SECRETS, ConfigMap
+from kaito.api.meta import Key, Manifest, Object, owner_reference
+from kaito.base.clock import SystemClock
+from kaito.kube.cache import Reader
+from kaito.kube.client import Client
+from kaito.kube.controller.decision import Create, Decision, Patch
+from kaito.kube.controller.runner import Runner, Watch, its_own_key, key_of_controller
+
+PATIENCE = 10.0
+A = Key("default", "a")
+
+
+def manifest(kind: str, name: str, owner: Object | None = None) -> Manifest:
+    meta: Manifest = {"name": name, "namespace": "default"}
+    if owner:
+        meta["ownerReferences"] = [owner_reference(owner)]
+    return {"apiVersion": "v1", "kind": kind, "metadata": meta}
+
+
+class Copier:
+    """Makes a Secret for every ConfigMap; `mishap` may go wrong first."""
+
+    name = "copier"
+
+    def __init__(self, mishap: Callable[[int], None] = lambda passes: None) -> None:
+        self.watches: tuple[Watch[Any], ...] = (
+            Watch(CONFIGMAPS, its_own_key),
+            Watch(SECRETS, key_of_controller("ConfigMap")),
+        )
+        self.passes = 0
+        self._mishap = mishap
+
+    async def observe(self, reader: Reader, key: Key) -> ConfigMap | None:
+        found = reader.get(CONFIGMAPS, key)
+        self.passes += 1
+        self._mishap(self.passes)
+        return None if reader.get(SECRETS, key) else found
+
+    def decide(self, observed: ConfigMap, now: datetime) -> Decision:
+        secret = manifest("Secret", observed.metadata.name, observed)
+        return Decision(actions=(Create(resource=SECRETS, manifest=secret),))
+
+
+@asynccontextmanager
+async def running(client: Client, controller: Any) -> AsyncIterator[Runner]:
+    runner = Runner(client, (controller,), clock=SystemClock())
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(PATIENCE):
+        await runner.informers.wait_synced()
+    yield runner
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def secret_uid(runner: Runner, *, other_than: str = "") -> str:
+    """The uid of the Secret once it is there, or is another one."""
+    changed = asyncio.Event()
+    cache = runner.informers.watch(SECRETS)
+    cache.subscribe(lambda old, new: changed.set())
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = cache.get(A)
+            if found and found.metadata.uid != other_than:
+                return found.metadata.uid
+            changed.clear()
+            await changed.wait()
+
+
+async def test_what_was_there_before_the_start_is_looked_at(client: Client) -> None:
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+
+    async with running(client, Copier()) as runner:
+        assert await secret_uid(runner)
+
+
+async def test_the_loss_of_what_is_owned_queues_the_owner(client: Client) -> None:
+    async with running(client, Copier()) as runner:
+        await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+        first = await secret_uid(runner)
+
+        await client.delete(SECRETS, A)
+
+        assert await secret_uid(runner, other_than=first)
+
+
+async def test_a_pass_that_breaks_is_logged_and_made_again(client: Client, caplog: Any) -> None:
+    def breaks_once(passes: int) -> None:
+        if passes == 1:
+            raise RuntimeError("a mistake of the programmer")
+
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+    async with running(client, Copier(breaks_once)) as runner:
+        assert await secret_uid(runner)
+
+    (record,) = [r for r in caplog.records if r.message == "reconcile failed"]
+    assert record.exc_info is not None
+    assert record.kaito_facts["key"] == A
+
+
+async def test_an_outdated_reading_is_decided_again_without_noise(
+    client: Client, caplog: Any
+) -> None:
+    class Stubborn(Copier):
+        def decide(self, observed: ConfigMap, now: datetime) -> Decision:
+            if self.passes > 1:
+                return super().decide(observed, now)
+            stale = {"metadata": {"resourceVersion": "1"}, "data": {"x": "y"}}
+            return Decision(actions=(Patch(resource=CONFIGMAPS, key=A, patch=stale),))
+
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+    async with running(client, Stubborn()) as runner:
+        assert await secret_uid(runner)
+
+    assert not [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")]
+
+
+async def test_a_key_comes_back_when_its_decision_asks_for_that(client: Client) -> None:
+    class Patient(Copier):
+        def decide(self, observed: ConfigMap, now: datetime) -> Decision:
+            if self.passes > 1:
+                return super().decide(observed, now)
+            return Decision(requeue_after=0.01)
+
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+    async with running(client, Patient()) as runner:
+        assert await secret_uid(runner)

@@ -1,0 +1,141 @@
+"""Informers against the real API server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kaito.api.core import CONFIGMAPS, CRDS, PODS, ConfigMap
+from kaito.api.crd import nodeclaim_crd
+from kaito.api.meta import Key, Manifest, Object
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.resources import reading
+from kaito.base.clock import SystemClock
+from kaito.kube.cache import Cache
+from kaito.kube.client import Client
+from kaito.kube.informer import Informer, Informers
+from kaito.local.apiserver.server import ApiServer
+
+PATIENCE = 10.0
+
+
+def configmap(name: str, **labels: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default", "labels": labels},
+    }
+
+
+@asynccontextmanager
+async def following(informer: Informer[ConfigMap]) -> AsyncIterator[Cache[ConfigMap]]:
+    task = asyncio.create_task(informer.run())
+    async with asyncio.timeout(PATIENCE):
+        await informer.synced.wait()
+    yield informer.cache
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def shows(cache: Cache[ConfigMap], *names: str) -> None:
+    """Return when the cache holds exactly these."""
+    changed = asyncio.Event()
+    cache.subscribe(lambda old, new: changed.set())
+    async with asyncio.timeout(PATIENCE):
+        while [item.metadata.name for item in cache.list()] != list(names):
+            changed.clear()
+            await changed.wait()
+
+
+async def test_it_begins_with_what_is_there_and_follows_what_happens(client: Client) -> None:
+    await client.create(CONFIGMAPS, configmap("a"))
+    async with following(Informer(client, CONFIGMAPS, clock=SystemClock())) as cache:
+        assert [item.metadata.name for item in cache.list()] == ["a"]
+
+        await client.create(CONFIGMAPS, configmap("b"))
+        await shows(cache, "a", "b")
+        await client.delete(CONFIGMAPS, Key("default", "a"))
+        await shows(cache, "b")
+
+
+async def test_a_selector_narrows_what_is_seen(client: Client) -> None:
+    query = {"labelSelector": "kept=yes"}
+    await client.create(CONFIGMAPS, configmap("a", kept="no"))
+    await client.create(CONFIGMAPS, configmap("b", kept="yes"))
+    informer = Informer(client, CONFIGMAPS, clock=SystemClock(), query=query)
+    async with following(informer) as cache:
+        assert [item.metadata.name for item in cache.list()] == ["b"]
+
+        await client.patch(
+            CONFIGMAPS, Key("default", "a"), {"metadata": {"labels": {"kept": "yes"}}}
+        )
+        await shows(cache, "a", "b")
+        await client.patch(
+            CONFIGMAPS, Key("default", "b"), {"metadata": {"labels": {"kept": "no"}}}
+        )
+        await shows(cache, "a")
+
+
+@pytest.mark.parametrize("compacted", [False, True], ids=["resumed", "listed again"])
+async def test_a_broken_watch_misses_nothing(
+    server: ApiServer, client: Client, compacted: bool
+) -> None:
+    await client.create(CONFIGMAPS, configmap("a"))
+    async with following(Informer(client, CONFIGMAPS, clock=SystemClock())) as cache:
+        for watch in tuple(server._dispatcher.open_watches):
+            watch.close()
+        await client.create(CONFIGMAPS, configmap("b"))
+        await client.delete(CONFIGMAPS, Key("default", "a"))
+        if compacted:
+            await server.core.store.compact(server.core.store.revision)
+
+        await shows(cache, "b")
+
+
+async def test_every_resource_is_watched_once_for_all(client: Client) -> None:
+    informers = Informers(client, clock=SystemClock())
+
+    assert informers.watch(PODS) is informers.watch(PODS)
+    assert informers.unsynced == ("pods",)
+
+
+async def test_reading_what_is_not_watched_is_a_mistake_that_is_named(client: Client) -> None:
+    informers = Informers(client, clock=SystemClock())
+
+    with pytest.raises(LookupError, match="pods is read but not among the controllers' watches"):
+        informers.list(PODS)
+
+
+async def test_an_object_without_its_kinds_form_hides_no_other(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Custom resources may hold anything that their schema leaves open."""
+    crd = nodeclaim_crd()
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = anything
+    await client.apply(CRDS, crd, manager="test")
+    informer = Informer(client, NODECLAIMS, clock=SystemClock())
+    task = asyncio.create_task(informer.run())
+    async with asyncio.timeout(PATIENCE):
+        await informer.synced.wait()
+        seen = asyncio.Event()
+        informer.cache.subscribe(lambda old, new: seen.set())
+        for name, requirements in (("broken", "none"), ("whole", [])):
+            spec = {"requirements": requirements}
+            await client.create(
+                reading(NODECLAIMS, Object),
+                {
+                    "apiVersion": "karpenter.sh/v1",
+                    "kind": "NodeClaim",
+                    "metadata": {"name": name},
+                    "spec": spec,
+                },
+            )
+        await seen.wait()
+    assert [claim.metadata.name for claim in informer.cache.list()] == ["whole"]
+    listed = await client.list(NODECLAIMS)
+    assert [claim.metadata.name for claim in listed.items] == ["whole"]
+    assert "object unreadable" in caplog.text
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

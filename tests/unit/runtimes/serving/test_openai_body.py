@@ -1,0 +1,63 @@
+"""OpenAI's request body as transformers' serving handlers take it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from kaito.base.errors import UsageError
+from kaito.runtimes.serving.openai_body import (
+    GREEDY,
+    Sampling,
+    require_batchable,
+    to_handler_body,
+    to_sampling,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "defaults", "sampling"),
+    [
+        ({}, {}, GREEDY),
+        ({"temperature": 0}, {"do_sample": True}, GREEDY),
+        ({"temperature": 0.7}, {}, Sampling(temperature=0.7)),
+        ({"top_p": 0.5}, {}, Sampling(top_p=0.5)),
+        (
+            {},
+            {"do_sample": True, "temperature": 0.6, "top_p": 0.9},
+            Sampling(temperature=0.6, top_p=0.9),
+        ),
+        ({"top_k": 3, "temperature": 1.0}, {"top_k": 9}, Sampling(top_k=3)),
+    ],
+)
+def test_a_request_samples_as_asked_or_as_the_model_says(
+    body: dict[str, Any], defaults: dict[str, Any], sampling: Sampling
+) -> None:
+    assert to_sampling(body, defaults) == sampling
+
+
+def test_generation_options_move_over_the_models_own() -> None:
+    body = {"model": "m", "stream": True, "max_completion_tokens": 5, "temperature": 0.5}
+    made = to_handler_body(body, {"eos_token_id": 2, "max_new_tokens": 1024})
+    assert {key: made[key] for key in ("model", "stream")} == {"model": "m", "stream": True}
+    assert json.loads(made["generation_config"]) == {
+        "eos_token_id": 2,
+        "max_new_tokens": 5,
+        "temperature": 0.5,
+        "do_sample": True,
+    }
+    assert set(made) == {"model", "stream", "generation_config"}
+
+
+@pytest.mark.parametrize(
+    "body", [{"stop": ["x"]}, {"repetition_penalty": 1.2}, {"seed": 5}, {"frequency_penalty": 0.5}]
+)
+def test_what_a_batch_would_ignore_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        require_batchable(body)
+    assert next(iter(body)) in str(caught.value)
+    assert "continuous-batching: false" in caught.value.hint
+
+
+def test_neutral_values_are_fine_in_a_batch() -> None:
+    require_batchable({"stop": None, "repetition_penalty": 1.0, "frequency_penalty": 0})
