@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,8 @@ from kaito.base.errors import KaitoError
 
 LAYOUT_VERSION = 1
 _ENVIRONMENT = "KAITO_STATE_DIR"
+_LOCK_TRIES = 20
+_LOCK_PAUSE_SECONDS = 0.01
 _LONGEST_SOCKET_PATH = 104
 """Bytes; the kernel's limit for a Unix socket's path is 108 with its end, less on other systems."""
 
@@ -104,7 +107,7 @@ class StateFolder:
             KaitoError: the folder is read-only, full, or of a newer layout.
         """
         try:
-            if self.version_file.exists():
+            if self._read_version():
                 self._check_version()
                 self._check_writable()
                 return
@@ -117,7 +120,10 @@ class StateFolder:
                 self.models,
             ):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.version_file.write_text(f"{LAYOUT_VERSION}\n")
+            # Last and whole: a folder without it is one whose making was interrupted.
+            partial = self.version_file.with_suffix(".new")
+            partial.write_text(f"{LAYOUT_VERSION}\n")
+            partial.rename(self.version_file)
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -128,13 +134,16 @@ class StateFolder:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except OSError:
-                    return msgspec.json.decode(file.read() or b'{"pid":0}', type=PlaneAddress)
+                    return _parse_address(file.read())
         except OSError:
             return None
         return None
 
+    def _read_version(self) -> str:
+        return self.version_file.read_text().strip() if self.version_file.exists() else ""
+
     def _check_version(self) -> None:
-        text = self.version_file.read_text().strip()
+        text = self._read_version()
         if text.isdigit() and int(text) <= LAYOUT_VERSION:
             return
         raise KaitoError(
@@ -168,11 +177,9 @@ class PlaneLock:
         """Take the lock; `KaitoError` names the plane that has it."""
         descriptor = os.open(self._state.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         file = os.fdopen(descriptor, "r+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _is_locked(file):
             file.close()
-            raise self._taken() from error
+            raise self._taken()
         self._file = file
         self.publish(PlaneAddress(pid=os.getpid()))
 
@@ -197,6 +204,26 @@ class PlaneLock:
             f"a plane of state folder {str(self._state.root)!r} runs already ({who})",
             hint="use it, stop it with `kaito down`, or choose another folder with --state-dir",
         )
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    """Try for the lock a little while: somebody who only looks holds it for an instant."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _parse_address(text: bytes) -> PlaneAddress:
+    """What the holder has written; it may be in the middle of writing."""
+    try:
+        return msgspec.json.decode(text, type=PlaneAddress)
+    except msgspec.MsgspecError:
+        return PlaneAddress(pid=0)
 
 
 def choose_state_folder(given: str = "") -> StateFolder:

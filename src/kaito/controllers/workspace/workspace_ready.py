@@ -22,8 +22,8 @@ def derive_ready(found: tuple[Condition, ...]) -> tuple[Condition, ...]:
     lacking = next((c for c in _in_order(found) if not c.is_true), None)
     if lacking is None:
         return (
-            holds(WORKSPACE_READY, "workspaceSucceeded", "the model answers"),
-            holds(WORKSPACE_SUCCEEDED, "workspaceSucceeded", "the model answers"),
+            holds(WORKSPACE_READY, "workspaceSucceeded", "it answers"),
+            holds(WORKSPACE_SUCCEEDED, "workspaceSucceeded", "it answers"),
         )
     waits = lacking.reason in WAITING_REASONS
     return (
