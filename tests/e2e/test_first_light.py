@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,8 @@ import openai
 import pytest
 from planes import RunningPlane, describe_plane
 from tiny_models import make_tiny_phi3
+
+from kaito.local.node.process import MARK, mark_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "smollm2"
@@ -214,19 +215,16 @@ def test_a_plane_that_was_killed_comes_back_with_the_same_engine(plane: RunningP
 
 
 def _engines(plane: RunningPlane) -> set[int]:
-    """Process ids of every serving program that uses this plane's models."""
+    """Process ids of everything that runs in this plane's containers, serving programs only."""
+    mark = f"{MARK}={mark_of(plane.state)}".encode()
     found = set()
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
         try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
+            is_ours = entry.name.isdigit() and mark in (entry / "environ").read_bytes()
+            if is_ours and b"kaito.runtimes.serving" in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
         except OSError:
             continue
-        if b"kaito.runtimes.serving" in command and any(
-            str(plane.state).encode() in part or b"/workspace/weights" in part for part in command
-        ):
-            found.add(int(entry.name))
     return found
 
 
@@ -244,10 +242,9 @@ def test_deleting_leaves_nothing_behind(plane: RunningPlane) -> None:
     url = _address(plane, "other")
     assert "Paris" in _post(f"{url}/chat", {"prompt": "What is the capital of France?"})["Result"]
     plane.kubectl("delete", "workspace", "other", timeout=120)
-    deadline = time.monotonic() + 60
-    while plane.kubectl("get", "all,nodeclaims", "-l", "kaito.sh/workspace=other").out.strip():
-        assert time.monotonic() < deadline, "something is left after a minute"
-        time.sleep(0.5)
+    for kind in ("statefulset", "service", "pod", "nodeclaim", "node"):
+        gone = ("wait", kind, "-l", "kaito.sh/workspace=other", "--for=delete", "--timeout=60s")
+        plane.kubectl(*gone)
     assert _engines(plane) == before
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 from tests.integration.apiserver.api import (
+    DEFINITIONS,
+    JSON,
     NAMESPACE,
     WIDGETS,
     Api,
@@ -9,6 +11,7 @@ from tests.integration.apiserver.api import (
     deployment,
     pod,
     widget,
+    widgets,
 )
 
 MAPS = f"{NAMESPACE}/configmaps"
@@ -147,17 +150,20 @@ async def test_yaml_knows_no_times(api: Api) -> None:
         (b"{", "application/json", 400, "unrecognized"),
         (b"[]", "application/json", 400, "not a JSON object"),
         (b'{"data": NaN}', "application/json", 400, "NaN"),
+        (b'{"data": 1e999}', "application/json", 400, "1e999"),
+        (b'{"metadata": {"name": "a"}, "data": {"x": "\\ud800"}}', JSON, 400, "JSON"),
+        (b'{"metadata": {"name": "a"}, "x": ' + b"[" * 900 + b"]" * 900 + b"}", JSON, 201, ""),
         (b"a: [", "application/yaml", 400, "error parsing YAML"),
         (b"x", "application/cbor", 415, "application/json"),
         (b"x", "application/vnd.kubernetes.protobuf", 415, "prefix"),
     ],
 )
-async def test_a_body_that_cannot_be_read_is_refused_politely(
+async def test_no_body_confuses_the_server(
     api: Api, body: bytes, kind: str, status: int, said: str
 ) -> None:
     answer = await api.call("POST", MAPS, body, kind=kind)
     assert answer.status == status
-    assert said in answer.message
+    assert said in str(answer.body)
 
 
 async def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
@@ -204,3 +210,16 @@ async def test_string_data_of_a_secret_is_kept_encoded(api: Api) -> None:
     assert created["data"] == {"password": "aHVudGVyMg=="}
     assert created["type"] == "Opaque"
     assert "stringData" not in created
+
+
+async def test_what_cannot_be_kept_is_refused_before_anything_is_written(api: Api) -> None:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    (await api.post(DEFINITIONS, widgets(schema={"openAPIV3Schema": anything}))).ok()
+    before = api.store.revision
+    half = b'{"metadata": {"name": "a"}, "text": "\\udc00"}'
+    answer = await api.post(WIDGETS, half)
+    assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
+    assert api.store.revision == before
+    large = b'{"metadata": {"name": "a"}, "number": 18446744073709551616, "part": 0.1}'
+    kept = (await api.post(WIDGETS, large)).ok()
+    assert (kept["number"], kept["part"]) == (18446744073709551616, 0.1)

@@ -4,6 +4,7 @@ import asyncio
 
 from tests.integration.apiserver.api import (
     APPLY,
+    DEFINITIONS,
     JSON_PATCH,
     NAMESPACE,
     OLD_WIDGETS,
@@ -15,6 +16,8 @@ from tests.integration.apiserver.api import (
     pod,
     widget,
 )
+
+from kaito.api.crd import nodeclaim_crd, workspace_crd
 
 MAPS = f"{NAMESPACE}/configmaps"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -231,3 +234,12 @@ async def test_a_deleted_and_recreated_object_is_not_mistaken_for_the_old_one(ap
     answer = await api.patch(f"{MAPS}/a", {"metadata": {"uid": old["metadata"]["uid"]}})
     assert answer.status == 409
     assert "UID in precondition" in answer.message
+
+
+async def test_applying_the_projects_own_definitions_again_writes_nothing(api: Api) -> None:
+    for _ in range(2):
+        revision = api.store.revision
+        for manifest in (workspace_crd(), nodeclaim_crd()):
+            path = f"{DEFINITIONS}/{manifest['metadata']['name']}"
+            (await api.apply(path, manifest)).ok()
+    assert api.store.revision == revision

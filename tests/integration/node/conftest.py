@@ -18,7 +18,4 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
 @pytest.fixture
 async def agent(plane: Plane) -> AsyncIterator[NodeAgent]:
     async with node_agent(plane, settings(plane.state)) as found:
-        try:
-            yield found
-        finally:
-            await found.stop_containers(grace=0)
+        yield found

@@ -1,6 +1,7 @@
 """An API server in this process, and a node agent on it; pods are bound by hand and really run."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from kaito.local.node.agent import AgentSettings, NodeAgent
 from kaito.local.node.node_objects import NODES, Node
 from kaito.local.node.pod import PODS, WatchedPod
 from kaito.local.node.process import MARK, mark_of
+from kaito.local.node.spawn import wait_readable
 from kaito.local.store.memory import MemoryStore
 from kaito.planner.machine import Machine
 
@@ -81,6 +83,13 @@ class Plane:
         found = procfs.find_marked(MARK, f"{mark_of(self.state)}/{run}")
         return [pid for pid, _, _ in found]
 
+    async def until_no_process(self, run: str = "") -> None:
+        """Wait until everything of this plane's containers, or of one run, has ended."""
+        async with asyncio.timeout(PATIENCE):
+            while found := self.processes(run):
+                for pid in found:
+                    await _until_ended(pid)
+
     def status(self, key: Key) -> Manifest:
         pod = self.pods.get(key)
         return pod.status if pod else {}
@@ -126,6 +135,17 @@ class Plane:
         await self.until_gone(key)
 
 
+async def _until_ended(pid: int) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        await wait_readable(handle)
+    finally:
+        os.close(handle)
+
+
 @asynccontextmanager
 async def api_plane(folder: Path) -> AsyncIterator[Plane]:
     """The API server alone, with a state folder for the agent."""
@@ -149,7 +169,7 @@ async def api_plane(folder: Path) -> AsyncIterator[Plane]:
 
 @asynccontextmanager
 async def node_agent(plane: Plane, wanted: AgentSettings) -> AsyncIterator[NodeAgent]:
-    """An agent that serves until the end of the block; then its containers run on."""
+    """An agent that serves until the end of the block, and then ends its containers."""
     async with NodeAgent(plane.client, wanted, clock=SystemClock()) as agent:
         work = asyncio.create_task(agent.run())
         try:
@@ -159,3 +179,5 @@ async def node_agent(plane: Plane, wanted: AgentSettings) -> AsyncIterator[NodeA
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            # Only now: while it serves, it would start them again.
+            await agent.stop_containers(grace=0)

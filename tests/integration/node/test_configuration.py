@@ -15,7 +15,6 @@ async def agent(request: pytest.FixtureRequest, plane: Plane) -> Any:
     wanted = settings(plane.state, uses_sandbox=request.param == "sandbox")
     async with node_agent(plane, wanted) as found:
         yield found
-        await found.stop_containers(grace=0)
 
 
 async def config(plane: Plane, name: str, **data: str) -> None:
@@ -84,6 +83,15 @@ async def test_a_missing_reference_is_named_and_waited_for(plane: Plane) -> None
     assert waiting["message"] == 'configmap "later" not found'
     await config(plane, "later", a="b")
     await plane.until_ready(pod)
+
+
+async def test_what_arrives_with_the_pod_is_never_missed(plane: Plane) -> None:
+    source = {"configMap": {"name": "just"}}
+    pod = await plane.run_pod("early", "sleep", "4321", **mounted(source, "/conf"))
+    await config(plane, "just", a="b")
+    await plane.until_ready(pod)
+    await plane.until_event("early", "Started")
+    assert not [event for event in plane.events.list() if event.reason == "FailedMount"]
 
 
 async def test_a_missing_volume_is_named_and_waited_for(plane: Plane) -> None:

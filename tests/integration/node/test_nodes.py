@@ -39,21 +39,19 @@ async def test_the_machine_is_a_ready_node_with_what_it_offers(plane: Plane) -> 
 async def test_a_virtual_node_of_the_machine_gets_ready_and_keeps_its_capacity(
     plane: Plane,
 ) -> None:
-    async with node_agent(plane, settings(plane.state)) as agent:
+    async with node_agent(plane, settings(plane.state)):
         await virtual_node(plane, "claimed")
         node = await plane.until(lambda: ready(plane, "claimed"), "the node ready")
         assert node.status.allocatable["memory"] == "4Gi"
         pod = await plane.run_pod("web", "sleep", "4321", nodeName="claimed")
         await plane.until_ready(pod)
-        await agent.stop_containers(grace=0)
 
 
 async def test_a_pod_bound_before_its_node_is_known_runs_when_it_is(plane: Plane) -> None:
-    async with node_agent(plane, settings(plane.state)) as agent:
+    async with node_agent(plane, settings(plane.state)):
         pod = await plane.run_pod("web", "sleep", "4321", nodeName="later")
         await virtual_node(plane, "later")
         await plane.until_ready(pod)
-        await agent.stop_containers(grace=0)
 
 
 async def test_a_node_has_a_lease_as_its_heartbeat(plane: Plane) -> None:
@@ -67,10 +65,9 @@ async def test_a_node_has_a_lease_as_its_heartbeat(plane: Plane) -> None:
 async def test_a_second_start_writes_nothing_about_a_node_that_is_as_it_was(plane: Plane) -> None:
     async with node_agent(plane, settings(plane.state)):
         before = await plane.until(lambda: ready(plane, MACHINE.name), "the node ready")
-    async with node_agent(plane, settings(plane.state)) as agent:
+    async with node_agent(plane, settings(plane.state)):
         pod = await plane.run_pod("web", "sleep", "4321")
         await plane.until_ready(pod)
         now = plane.nodes.get(Key("", MACHINE.name))
         assert now is not None
         assert now.metadata.resource_version == before.metadata.resource_version
-        await agent.stop_containers(grace=0)

@@ -6,7 +6,6 @@ import pytest
 from tests.integration.node.plane import Plane
 
 from kaito.kube.client import Change
-from kaito.local.node.agent import NodeAgent
 from kaito.local.node.pod import PODS
 
 pytestmark = pytest.mark.usefixtures("agent")
@@ -146,12 +145,11 @@ async def test_a_deleted_pod_that_does_not_end_is_killed_after_its_grace(plane: 
     assert leftovers(plane) == []
 
 
-async def test_a_pod_deleted_by_force_leaves_no_process(plane: Plane, agent: NodeAgent) -> None:
+async def test_a_pod_deleted_by_force_leaves_no_process(plane: Plane) -> None:
     pod = await plane.run_pod("forced", "sh", "-c", STUBBORN)
     await plane.until_ready(pod)
     await plane.delete_pod(pod, grace=0)
-    await agent.stop_containers(grace=0)
-    assert plane.processes() == []
+    await plane.until_no_process()
 
 
 async def test_the_pre_stop_hook_runs_before_the_program_is_asked_to_stop(

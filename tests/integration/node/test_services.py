@@ -1,8 +1,10 @@
 """Services that really carry bytes: endpoints in turn, refusal without any, both directions."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.integration.node.plane import PATIENCE, Plane
@@ -125,6 +127,11 @@ async def until_refused(host: str, port: int) -> None:
                 await asyncio.sleep(0)
 
 
+def may_bind_privileged_ports() -> bool:
+    first_free = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
+    return os.geteuid() == 0 or int(first_free) <= 80
+
+
 async def test_connections_go_to_the_ready_endpoints_in_turn(
     plane: Plane, backends: list[Backend]
 ) -> None:
@@ -199,3 +206,19 @@ async def test_a_protocol_that_is_not_carried_is_said(plane: Plane) -> None:
     await plane.client.create(ALL_SERVICES, manifest)
     event = await plane.until_event("dns", "ProtocolNotSupported")
     assert event.message == "port 53/UDP is not carried: this plane proxies TCP only"
+
+
+async def test_a_privileged_port_works_or_its_users_are_told_what_does(
+    plane: Plane, backends: list[Backend]
+) -> None:
+    service = await make_service(plane, port=80)
+    await set_endpoints(plane, backends[0])
+    host = service.spec.cluster_ip
+    if may_bind_privileged_ports():
+        await until_answer(host, 80, "one")
+        return
+    event = await plane.until_event("web", "PortRemapped")
+    assert f"use http://{host}:30080 instead of http://{host}:80" in event.message
+    await until_answer(host, 30080, "one")
+    noted = (await plane.client.get(ALL_SERVICES, WEB)).metadata.annotations
+    assert noted[labels.REACHABLE_AT] == f"http://{host}:30080"

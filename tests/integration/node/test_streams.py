@@ -118,6 +118,14 @@ async def test_a_command_runs_with_the_containers_environment_folder_and_mounts(
     assert (out, err.split(b"\n")[-2], code) == (b"made\n", b"hello", 4)
 
 
+async def test_a_stream_that_was_not_asked_for_stays_silent(plane: Plane, agent: NodeAgent) -> None:
+    pod = await plane.run_pod("web", "sleep", "4321")
+    await plane.until_ready(pod)
+    argv = ("sh", "-c", "head -c 1000000 /dev/zero; echo err >&2")
+    session = await agent.streams.exec(pod, ExecRequest(command=argv, stderr=True))
+    assert await finish(session) == (b"", b"err\n", 0)
+
+
 async def test_a_command_that_does_not_exist_is_refused(plane: Plane, agent: NodeAgent) -> None:
     pod = await plane.run_pod("web", "sleep", "4321")
     await plane.until_ready(pod)

@@ -78,13 +78,12 @@ async def test_adopting_writes_nothing_where_nothing_has_changed(plane: Plane) -
         os.kill(agent, signal.SIGKILL)
     known = plane.pods.get(pod)
     assert known is not None
-    async with node_agent(plane, settings(plane.state)) as adopter:
+    async with node_agent(plane, settings(plane.state)):
         other = await plane.run_pod("other", "sleep", "4321")
         await plane.until_ready(other)
         now = plane.pods.get(pod)
         assert now is not None
         assert now.metadata.resource_version == known.metadata.resource_version
-        await adopter.stop_containers(grace=0)
 
 
 async def test_an_exit_that_nobody_watched_is_reported_afterwards(
@@ -112,9 +111,8 @@ async def test_a_pod_deleted_while_the_agent_was_away_leaves_no_process(plane: P
     await plane.client.delete(PODS, pod, grace_seconds=0)
     await plane.until_gone(pod)
     assert plane.processes(run)
-    async with node_agent(plane, settings(plane.state)) as agent_again:
-        await agent_again.stop_containers(grace=0)
-        assert plane.processes(run) == []
+    async with node_agent(plane, settings(plane.state)):
+        await plane.until_no_process(run)
 
 
 async def test_an_agent_that_dies_again_and_again_never_runs_a_container_twice(
@@ -130,7 +128,6 @@ async def test_an_agent_that_dies_again_and_again_never_runs_a_container_twice(
             else:
                 await plane.until_ready(pod)
             os.kill(agent, signal.SIGKILL)
-    async with node_agent(plane, settings(plane.state)) as last:
+    async with node_agent(plane, settings(plane.state)):
         await plane.until_ready(pod)
         assert starts.read_text() == "start\n"
-        await last.stop_containers(grace=0)

@@ -49,17 +49,14 @@ class Admission(Protocol):
 class AdmitAll:
     """No rules."""
 
-    def default(self, resource: str, manifest: Manifest) -> Manifest:  # noqa: ARG002
+    def default(self, resource: str, manifest: Manifest) -> Manifest:
         """The manifest as it is."""
+        del resource
         return manifest
 
     def admit(
-        self,
-        operation: Operation,  # noqa: ARG002
-        resource: str,  # noqa: ARG002
-        *,
-        old: Manifest | None,  # noqa: ARG002
-        new: Manifest | None,  # noqa: ARG002
+        self, operation: Operation, resource: str, *, old: Manifest | None, new: Manifest | None
     ) -> tuple[Denial, ...]:
         """Nothing against anything."""
+        del operation, resource, old, new
         return ()

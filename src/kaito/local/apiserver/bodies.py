@@ -7,7 +7,8 @@ magnitude, so nothing fits here that a real cluster would refuse.
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -53,7 +54,10 @@ def parse_body(data: bytes, media_type: str, *, look_for_duplicates: bool = True
             return Body(msgspec.json.decode(data))
         marked: list[_Duplicated] = []
         value = json.loads(
-            data, object_pairs_hook=partial(_to_dict, marked), parse_constant=_refuse
+            data,
+            object_pairs_hook=partial(_to_dict, marked),
+            parse_constant=_refuse,
+            parse_float=_to_float,
         )
     except (ValueError, RecursionError) as error:
         raise errors.bad_request(f"the object provided is unrecognized: {error}") from error
@@ -113,5 +117,10 @@ def _duplicates(value: Any, path: str) -> list[str]:
     return found
 
 
-def _refuse(constant: str) -> Any:
+def _to_float(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")

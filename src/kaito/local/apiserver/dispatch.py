@@ -76,6 +76,10 @@ class Dispatcher:
             return failure(errors.expired(str(error))).to_response()
         except web.HTTPRequestEntityTooLarge as error:
             return failure(errors.too_large(int(error.headers.get("limit", 0)))).to_response()
+        except (OverflowError, RecursionError, UnicodeEncodeError) as error:
+            # Python reads what JSON cannot say again, such as half a surrogate pair.
+            refusal = errors.bad_request(f"the object cannot be kept as JSON: {error}")
+            return failure(refusal).to_response()
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:

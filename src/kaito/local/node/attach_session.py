@@ -31,10 +31,12 @@ class AttachSession:
         writer: asyncio.StreamWriter,
         *,
         behind: Behind,
+        silent: frozenset[int],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._behind = behind
+        self._silent = silent
 
     async def write_stdin(self, data: bytes) -> None:
         """Hand `data` to the container."""
@@ -53,7 +55,8 @@ class AttachSession:
                 header = await self._reader.readexactly(_HEADER)
                 data = await self._reader.readexactly(int.from_bytes(header[1:], "big"))
                 has_said = True
-                yield (2 if header[0] == 2 else 1), data
+                if header[0] not in self._silent:
+                    yield (2 if header[0] == 2 else 1), data
         if not has_said:
             # It ended before it let us in: `kubectl run -it` still wants to see what it said.
             async for piece in self._behind.missed():
@@ -80,10 +83,12 @@ class AttachSession:
             await self._writer.drain()
 
 
-async def open_attach(connection: socket, behind: Behind) -> AttachSession:
+async def open_attach(
+    connection: socket, behind: Behind, *, silent: frozenset[int]
+) -> AttachSession:
     """A session over a connection to a shim."""
     reader, writer = await asyncio.open_unix_connection(sock=connection)
-    return AttachSession(reader, writer, behind=behind)
+    return AttachSession(reader, writer, behind=behind, silent=silent)
 
 
 def _frame(kind: int, payload: bytes) -> bytes:

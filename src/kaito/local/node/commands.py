@@ -8,7 +8,7 @@ import os
 import pty
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kaito.base.clock import Clock
@@ -42,7 +42,13 @@ class Commands:
         self._clock = clock
 
     def start(
-        self, run: RunId, command: Sequence[str], *, stdin: bool = False, tty: bool = False
+        self,
+        run: RunId,
+        command: Sequence[str],
+        *,
+        stdin: bool = False,
+        tty: bool = False,
+        silent: frozenset[int] = frozenset(),
     ) -> ExecSession:
         """Start a command; `SpawnFailed` when it does not exist. The caller kills it at the end."""
         spec = self._runtime.spec(run)
@@ -52,6 +58,7 @@ class Commands:
             child, streams = _start_on_terminal(argv, {"TERM": "xterm", **env})
         else:
             child, streams = _start_on_pipes(argv, env, stdin=stdin)
+        streams = replace(streams, silent=silent)
         return ExecSession(child, streams, ends_with=partial(self._runtime.wait_ended, run))
 
     async def run(self, run: RunId, command: Sequence[str], *, within: float) -> Result:

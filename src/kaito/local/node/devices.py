@@ -12,6 +12,7 @@ import msgspec
 
 from kaito.api import core, labels
 from kaito.local.builtin.scheduler.amounts import Amounts, requested, total
+from kaito.local.node.errors import NodeError
 from kaito.local.node.lifecycle.facts import Block
 from kaito.local.node.pod import WatchedPod
 
@@ -25,8 +26,11 @@ def observe_gpus(driver: Path = _DRIVER) -> int:
 
 
 def amounts_of(pod: WatchedPod) -> Amounts:
-    """What a pod asks for."""
-    return requested(msgspec.convert({"spec": pod.spec}, core.Pod))
+    """What a pod asks for; `NodeError` when that cannot be read."""
+    try:
+        return requested(msgspec.convert({"spec": pod.spec}, core.Pod))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise NodeError(f"pod {pod.key} cannot be run: {error}") from error
 
 
 def plan_admission(

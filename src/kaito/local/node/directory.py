@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from kaito.api.meta import Key, Object
@@ -13,6 +14,7 @@ from kaito.local.apiserver.streaming import errors
 from kaito.local.builtin.scheduler.amounts import Amounts, to_amounts
 from kaito.local.node.addresses import Addresses
 from kaito.local.node.devices import amounts_of, plan_admission, plan_gpus
+from kaito.local.node.errors import NodeError
 from kaito.local.node.kit import Kit
 from kaito.local.node.lifecycle.facts import Block
 from kaito.local.node.node_objects import Node
@@ -128,11 +130,15 @@ class PodDirectory:
 
     def _take_up(self, group: asyncio.TaskGroup, pod: WatchedPod) -> None:
         uid = pod.metadata.uid
-        record = self._known.get(uid)
-        refusal = None
+        record, refusal = self._known.get(uid), None
         if record is None:
-            refusal = self._admit(pod)
-            record = self._new_record(pod)
+            asked: Amounts = {}
+            try:
+                asked = amounts_of(pod)
+                refusal = self._admit(pod, asked)
+            except NodeError as error:
+                refusal = Block(reason="InvalidSpec", message=str(error))
+            record = self._new_record(pod, asked)
         worker = PodWorker(self._kit, pod, record, refusal=refusal)
         self._workers[uid] = worker
         group.create_task(self._work(worker), name=f"pod {pod.key}")
@@ -149,22 +155,22 @@ class PodDirectory:
         self._remove_claims()
         logger.info("pod is gone", extra=facts(pod=worker.watched.key))
 
-    def _admit(self, pod: WatchedPod) -> Block | None:
+    def _admit(self, pod: WatchedPod, asked: Amounts) -> Block | None:
         others = [w.watched for w in self._workers.values() if not _is_over(w.watched)]
         same_node = [other for other in others if other.node_name == pod.node_name]
         offered = to_amounts(self._nodes.allocatable(pod.node_name))
         return plan_admission(
-            amounts_of(pod), offered, on_machine=_amounts(others), on_node=_amounts(same_node)
+            asked, offered, on_machine=_amounts(others), on_node=_amounts(same_node)
         )
 
-    def _new_record(self, pod: WatchedPod) -> PodRecord:
+    def _new_record(self, pod: WatchedPod, asked: Amounts) -> PodRecord:
         taken = [gpu for worker in self._workers.values() for gpu in worker.record.gpus]
         record = PodRecord(
             uid=pod.metadata.uid,
             namespace=pod.metadata.namespace,
             name=pod.metadata.name,
             ip=self._addresses.allocate(),
-            gpus=plan_gpus(amounts_of(pod), self._kit.gpus, taken=taken),
+            gpus=plan_gpus(asked, self._kit.gpus, taken=taken),
         )
         self._records.save(record)
         self._known[record.uid] = record
@@ -191,7 +197,12 @@ class PodDirectory:
 
 
 def _amounts(pods: Iterable[WatchedPod]) -> list[Amounts]:
-    return [amounts_of(pod) for pod in pods]
+    found: list[Amounts] = []
+    for pod in pods:
+        # What cannot be read does not run either.
+        with suppress(NodeError):
+            found.append(amounts_of(pod))
+    return found
 
 
 def _claims_of(pod: WatchedPod) -> set[Key]:

@@ -10,13 +10,13 @@ COMPONENT = "kubelet"
 
 
 class Events:
-    """The agent's events, written in order by `run`."""
+    """Events in the node agent's words, written in order by `run`."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     def note(self, about: Object, event: PodEvent) -> None:
-        """Queue one event."""
+        """Have one event written soon."""
         self._recorder.tell(
             Note(about=about, type=event.type, reason=event.reason, message=event.message)
         )

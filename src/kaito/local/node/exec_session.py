@@ -32,6 +32,8 @@ class Streams:
     outputs: Mapping[int, Literal[1, 2]]
     """Descriptors, and whether each is stdout or stderr."""
     is_terminal: bool = False
+    silent: frozenset[int] = frozenset()
+    """Streams that are read, so that the command goes on, but given to nobody."""
 
 
 class ExecSession:
@@ -46,6 +48,7 @@ class ExecSession:
         self._stdin = stdin
         self._outputs = dict(outputs)
         self._tty = streams.is_terminal
+        self._silent = streams.silent
         self._owned = {fd for fd in (stdin, *outputs) if fd >= 0}
         for fd in self._owned:
             os.set_blocking(fd, False)
@@ -81,7 +84,8 @@ class ExecSession:
             for fd in list(self._outputs) if is_last else ready:
                 stream = self._outputs[fd]
                 while data := self._read(fd):
-                    yield stream, data
+                    if stream not in self._silent:
+                        yield stream, data
                     if not is_last:
                         break
             if is_last:

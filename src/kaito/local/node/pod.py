@@ -308,7 +308,8 @@ def parse_pod(watched: WatchedPod) -> Pod:
         status = msgspec.convert(watched.status, LastStatus)
     except msgspec.ValidationError as error:
         raise NodeError(f"pod {watched.key} cannot be run: {error}") from error
-    manifests = (*watched.spec.get("initContainers", ()), *watched.spec.get("containers", ()))
+    listed = (watched.spec.get("initContainers"), watched.spec.get("containers"))
+    manifests = [manifest for containers in listed for manifest in containers or ()]
     return Pod(
         api_version="v1",
         kind="Pod",

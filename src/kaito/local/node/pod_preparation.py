@@ -1,6 +1,7 @@
 """Gets a pod's volumes and launches ready, and says once what is in the way."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from kaito.local.node.devices import plan_device_environment
@@ -14,6 +15,8 @@ from kaito.local.node.pod import Container, Pod
 from kaito.local.node.records import PodRecord
 from kaito.local.node.volume_files import Referent
 
+_PATIENCE = timedelta(seconds=0.5)
+
 
 class Preparation:
     """What one pod has ready."""
@@ -21,6 +24,7 @@ class Preparation:
     def __init__(self, kit: Kit, record: PodRecord) -> None:
         self._kit = kit
         self._record = record
+        self._patient_until = kit.clock.now() + _PATIENCE
         self._volumes: dict[str, Path] | None = None
         self._is_stale = True
         self._said: set[str] = set()
@@ -29,6 +33,15 @@ class Preparation:
     def has_volumes(self) -> bool:
         """Whether every volume has been made."""
         return self._volumes is not None
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether what is missing may just not have been heard of yet.
+
+        Every resource has a watch of its own, so a pod may be known before the ConfigMap that was
+        created just before it.
+        """
+        return self._kit.clock.now() < self._patient_until
 
     def invalidate(self) -> None:
         """Something that the pod may refer to has changed."""
@@ -74,7 +87,7 @@ class Preparation:
 
     def _say(self, pod: Pod, reason: str, message: str) -> None:
         """Tell it once; it stays true for as long as nothing changes."""
-        if message in self._said:
+        if message in self._said or self.is_patient:
             return
         self._said.add(message)
         self._kit.events.note(pod, PodEvent(type="Warning", reason=reason, message=message))

@@ -40,6 +40,7 @@ from kaito.local.node.waiting import ends_within
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_PATIENCE_SECONDS = 0.1
 _GONE_GRACE = 1.0
 """Seconds that the containers of a pod get that was removed by force."""
 
@@ -131,6 +132,9 @@ class PodWorker:
             self._carry_out(pod, command, go)
         for event in decision.events:
             self._kit.events.note(pod, event)
+        if self._is_early(found):
+            # Nothing is reported that the next watch event may prove wrong.
+            return False, _PATIENCE_SECONDS
         is_written = await self._report.write(self._watched, decision.status)
         if RemovePod() in decision.commands:
             # The object goes last: whoever sees it gone may rely on nothing being left.
@@ -141,6 +145,11 @@ class PodWorker:
         if decision.wake_at is None:
             return False, None
         return False, (decision.wake_at - self._kit.clock.now()).total_seconds()
+
+    def _is_early(self, found: PodFacts) -> bool:
+        is_missing = not found.has_volumes or any(c.block for c in found.containers.values())
+        is_new = not any(c.runs for c in found.containers.values())
+        return is_missing and is_new and self._preparation.is_patient and not self._refusal
 
     def _carry_out(self, pod: Pod, command: Command, go: Background) -> None:
         match command:

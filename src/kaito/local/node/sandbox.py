@@ -6,17 +6,21 @@ one by one, so the machine itself is never written to. bwrap needs no root where
 are allowed. https://github.com/containers/bubblewrap
 """
 
+import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from kaito.local.node.mounts import Mount
-from kaito.local.node.spawn import spawn, wait_exit
+from kaito.local.node.spawn import kill_session, spawn, wait_exit
 
 _DEVICES = ("nvidia", "dri", "kfd", "shm", "fuse", "mqueue", "vfio")
 """What a bare /dev lacks and a container may need: accelerators and shared memory."""
+
+_TRIAL_SECONDS = 5.0
 
 
 class HostView(Protocol):
@@ -77,7 +81,12 @@ async def find_bwrap(environment: dict[str, str]) -> str:
         child = spawn(trial, environment, streams={0: null, 1: null, 2: null})
     finally:
         os.close(null)
-    return path if await wait_exit(child) == 0 else ""
+    try:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            return path if await wait_exit(child) == 0 else ""
+    except TimeoutError:
+        kill_session(child.pid, signal.SIGKILL)
+        return ""
 
 
 def _missing_from(path: str, host: HostView) -> str:

@@ -74,7 +74,11 @@ class NodeStreams:
         run = self._running(found, _choose_container(found, request.container))
         try:
             return self._commands.start(
-                run.id, request.command, stdin=request.stdin, tty=request.tty
+                run.id,
+                request.command,
+                stdin=request.stdin,
+                tty=request.tty,
+                silent=_silent(request),
             )
         except SpawnFailed as error:
             raise errors.command_not_started(str(error)) from error
@@ -89,7 +93,7 @@ class NodeStreams:
             connection = connect_to(self._runtime.files(run.id).path)
         except OSError as error:
             raise errors.container_not_running(container) from error
-        return await open_attach(connection, self._behind(run))
+        return await open_attach(connection, self._behind(run), silent=_silent(request))
 
     async def dial(self, pod: Key, port: int) -> tuple[StreamReader, StreamWriter]:
         """A connection to a port of the pod, or of 127.0.0.1 where the program binds only that."""
@@ -147,6 +151,11 @@ class NodeStreams:
         except KeyError:
             return True
         return self._runtime.files(run.id).has_ended()
+
+
+def _silent(request: ExecRequest) -> frozenset[int]:
+    wanted = {1: request.stdout, 2: request.stderr}
+    return frozenset(stream for stream, is_wanted in wanted.items() if not is_wanted)
 
 
 def _choose_container(watched: WatchedPod, name: str) -> str:

@@ -5,6 +5,7 @@ use is refused before anything is written to it. All SQL of the project is in th
 `schema.sql`.
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -155,6 +156,8 @@ def _check(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Private from the start: SQLite gives the files beside it the mode that this one has.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     try:
         # Exclusive: one plane a file, and no shared-memory file beside it.
@@ -172,7 +175,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    path.chmod(0o600)
     return connection
 
 

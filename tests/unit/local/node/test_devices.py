@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from kaito.local.node.devices import (
+    amounts_of,
     observe_gpus,
     plan_admission,
     plan_device_environment,
     plan_gpus,
 )
+from kaito.local.node.errors import NodeError
+from kaito.local.node.pod import WatchedPod
 
 OFFERED = {"cpu": 2000, "memory": 100, "pods": 10, "nvidia.com/gpu": 1}
 
@@ -49,6 +55,16 @@ def test_a_pod_sees_only_its_own_gpus() -> None:
         "CUDA_VISIBLE_DEVICES": "",
         "NVIDIA_VISIBLE_DEVICES": "void",
     }
+
+
+@pytest.mark.parametrize("asked", [{"memory": "much"}, {"memory": None}])
+def test_an_amount_that_cannot_be_read_is_named(asked: dict[str, object]) -> None:
+    spec = {"containers": [{"name": "main", "resources": {"requests": asked}}]}
+    pod = msgspec.convert(
+        {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}, WatchedPod
+    )
+    with pytest.raises(NodeError, match="pod shop/web cannot be run"):
+        amounts_of(pod)
 
 
 def test_gpus_are_counted_where_the_driver_lists_them(tmp_path: Path) -> None:

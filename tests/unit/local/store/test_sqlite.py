@@ -195,7 +195,8 @@ async def test_a_folder_that_cannot_be_written_is_named(blocked: Path) -> None:
 
 async def test_the_file_is_private(file: Path) -> None:
     store = await SqliteStore.open(file)
-    assert mode(file) == 0o600
+    await store.create(key("a"), value)
+    assert {mode(each) for each in every_file(file.parent)} == {0o600}
     await store.close()
 
 
@@ -220,6 +221,12 @@ def inflict(file: Path, damage: str) -> None:
     else:
         del data[len(data) // 2 :]
     file.write_bytes(data)
+
+
+def every_file(folder: Path) -> list[Path]:
+    found = list(folder.iterdir())
+    assert len(found) > 1
+    return found
 
 
 def mode(file: Path) -> int:
