@@ -49,7 +49,7 @@ find_python() {
 # install_part NAME WORDS FUNCTION: run FUNCTION unless its stamp says that nothing has changed.
 install_part() {
   local stamp=$venv/.setup-$1 inputs
-  inputs=$(cat "locks/$1.txt" locks/control.txt locks/dev.txt pyproject.toml tools/setup.sh |
+  inputs=$(cat "locks/$1.txt" locks/{control,dev,binaries}.txt pyproject.toml tools/setup.sh |
     sha256sum)
   [[ -f $stamp && $(<"$stamp") == "$inputs" ]] && return
   local started=$SECONDS
@@ -61,7 +61,7 @@ install_part() {
 install_control() {
   say "installing the control plane and the tests' tools"
   # The locks hold the whole closure, so pip has nothing to resolve.
-  pip install --no-deps -r locks/control.txt -r locks/dev.txt || fail_with_log
+  pip install --no-deps -r locks/control.txt -r locks/dev.txt -r locks/binaries.txt || fail_with_log
   pip install --no-deps --no-build-isolation --editable . || fail_with_log
 }
 
