@@ -4,9 +4,12 @@ Imports little at the top: the engine's child processes import this module again
 """
 
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from kaito.api.runtime import ENV_POD_IP, ExitCode, ServingArguments
 from kaito.base.errors import UsageError
@@ -19,6 +22,7 @@ logger = logging.getLogger("kaito.serving")
 
 def main(argv: Sequence[str]) -> int:
     """Serve until SIGTERM; the exit status, with the reason as the termination message."""
+    signal.signal(signal.SIGTERM, _leave)
     words = LastWords()
     words.start()
     start_logging()
@@ -62,6 +66,18 @@ def _serve(arguments: ServingArguments) -> None:
         from kaito.runtimes.serving.transformers_server import serve_transformers
 
         serve_transformers(arguments, host, options)
+
+
+def _leave(*_: object) -> NoReturn:
+    """End at once, engine processes first: before the HTTP server runs, nothing is to be drained.
+
+    An exception instead would be at the mercy of whatever the engine is doing: vLLM loses it while
+    it waits for its processes. Each server puts its own handler in place of this one once it
+    serves; uvicorn's comes back here after it has drained.
+    """
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(ExitCode.OK)
 
 
 def _end(words: LastWords, ending: Ending | None = None) -> int:

@@ -1,7 +1,7 @@
 """The vLLM options that follow from our arguments and the device. Pure.
 
-On a CPU (measured, see docs/decisions): eager, for the compiled path gave wrong text on one machine
-and triples the start; a stated KV cache, for by default the engine asks for 92 % of the memory.
+On a CPU: eager, for the compiled path gave wrong text on one machine and triples the start; a
+stated KV cache, for by default the engine asks for 92 % of the memory.
 """
 
 from kaito.api.runtime import HEALTH_PATH, METRICS_PATH, READY_PATH, ServingArguments

@@ -5,11 +5,10 @@ and lists the hub's cache instead of what is served.
 """
 
 import logging
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 from kaito.api.runtime import HEALTH_PATH, METRICS_PATH, ExitCode, ServingArguments
@@ -34,8 +33,6 @@ def serve_transformers(arguments: ServingArguments, host: str, options: Options)
     """Serve until told to stop. Raises `Ending` for a wrong option."""
     import uvicorn
 
-    # Ends the start; later the server's own handler drains first and then comes back to this one.
-    signal.signal(signal.SIGTERM, _interrupt)
     settings = decide_settings(arguments, options)
     engine = TransformersEngine(settings)
     app = build_app(
@@ -168,7 +165,3 @@ def _read_template(path: str) -> str | None:
 
 def _optional(value: object) -> str | None:
     return str(value) if value else None
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -6,7 +6,6 @@ parser, the engine, the application, the HTTP server. Nothing of the engine is r
 
 import asyncio
 import os
-import signal
 from argparse import Action, ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -86,8 +85,6 @@ async def _serve(args: Namespace, arguments: ServingArguments) -> None:
     from vllm.entrypoints.launchers.app import build_app
     from vllm.entrypoints.launchers.launcher import setup_server
 
-    # Until the HTTP server takes the signal over, it must end the start too.
-    signal.signal(signal.SIGTERM, _interrupt)
     address, sock = setup_server(args, reuse_port=False)
     del address
     try:
@@ -176,10 +173,6 @@ async def _serve_http(app: Any, sock: Any, args: Namespace) -> Any:
 def _to_headers(args: Namespace) -> Headers:
     keys = args.api_key or [os.environ.get("VLLM_API_KEY", "")]
     return ((b"authorization", f"Bearer {keys[0]}".encode()),) if keys[0] else ()
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _refuse(message: str) -> NoReturn:
