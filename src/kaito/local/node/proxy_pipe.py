@@ -21,6 +21,7 @@ class PipeEnd(asyncio.Protocol):
     def __init__(self) -> None:
         self.peer: PipeEnd | None = None
         self.transport: asyncio.Transport | None = None
+        self._early = bytearray()
         self._is_done = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,12 +31,21 @@ class PipeEnd(asyncio.Protocol):
         transport.set_write_buffer_limits(high=_MOST_WAITING)
 
     def join(self, peer: "PipeEnd") -> None:
-        """Make two connected ends one pipe."""
+        """Make two connected ends one pipe, and pass on what came before."""
         self.peer, peer.peer = peer, self
+        for end in (self, peer):
+            end.data_received(bytes(end._early))
+            end._early.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Pass data on."""
-        if self.peer is not None and self.peer.transport is not None:
+        """Pass data on; keep what comes before there is anyone to pass it to."""
+        if self.peer is None:
+            # Before Python 3.11.4 a transport that was paused in `connection_made` reads all the
+            # same (python/cpython#103607), so this is where a request would get lost.
+            self._early += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif data and self.peer.transport is not None:
             self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
