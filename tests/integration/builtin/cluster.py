@@ -188,12 +188,14 @@ class Cluster:
                         loop.queue.add(key)
 
     async def settled_revision(self) -> str:
-        """The store's revision once every queue has been empty for a while."""
+        """The store's revision once every queue has been empty for a while and events are out."""
         quiet = 0
         while quiet < _QUIET_TURNS:
             await asyncio.sleep(0)
             busy = any(len(loop.queue) or loop.queue._active for loop in self.runner.loops)
             quiet = 0 if busy else quiet + 1
+        for loop in self.runner.loops:
+            await loop.recorder.written()
         return (await self.client.list(NODES)).resource_version
 
     async def pods(self, namespace: str = "default") -> tuple[Pod, ...]:

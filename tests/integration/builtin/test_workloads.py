@@ -186,6 +186,7 @@ async def test_a_job_past_its_deadline_is_stopped_and_then_removed(cluster: Clus
         return not await cluster.exists(JOBS, WORK) and not await cluster.pods()
 
     await cluster.until(gone, "the job and its pod are gone")
+    await cluster.settled_revision()
     events = (await cluster.client.list(EVENTS, namespace="default")).items
     assert "DeadlineExceeded" in {e.reason for e in events if e.involved_object.kind == "Job"}
 

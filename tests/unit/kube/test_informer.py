@@ -122,7 +122,7 @@ async def test_an_object_without_its_kinds_form_hides_no_other(
         seen = asyncio.Event()
         informer.cache.subscribe(lambda old, new: seen.set())
         for name, requirements in (("broken", "none"), ("whole", [])):
-            spec = {"requirements": requirements}
+            spec: Manifest = {"requirements": requirements}
             await client.create(
                 reading(NODECLAIMS, Object),
                 {

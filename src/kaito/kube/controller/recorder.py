@@ -39,7 +39,15 @@ class Recorder:
     async def run(self) -> None:
         """Write what was told, until cancelled."""
         while True:
-            await self.record(await self._waiting.get())
+            note = await self._waiting.get()
+            try:
+                await self.record(note)
+            finally:
+                self._waiting.task_done()
+
+    async def written(self) -> None:
+        """Return when everything told so far is written; only while `run` runs."""
+        await self._waiting.join()
 
     async def record(self, note: Note) -> None:
         """Write one event, or count up the one that says the same already."""

@@ -2,7 +2,7 @@
 
 Go's encoder writes fields that JSON leaves out when they are zero; those are left out here too,
 unless the field is a pointer or always present. The notation of the field table is explained in
-`tools/gen_protobuf_fields.py`.
+`tools/protobuf_fields.py`.
 """
 
 import base64

@@ -4,7 +4,7 @@ Reads the struct tags of Kubernetes' Go types (`protobuf:"bytes,1,opt,name=metad
 what the .proto files say and also which fields are pointers or inlined. Only the messages that the
 kinds in `ROOTS` lead to are kept, since only those are ever decoded.
 
-    python tools/gen_protobuf_fields.py API_FOLDER APIMACHINERY_FOLDER
+    python tools/protobuf_fields.py API_FOLDER APIMACHINERY_FOLDER
 
 The folders are checkouts of https://github.com/kubernetes/api and .../apimachinery.
 """
