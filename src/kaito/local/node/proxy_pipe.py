@@ -36,6 +36,8 @@ class PipeEnd(asyncio.Protocol):
         for end in (self, peer):
             end.data_received(bytes(end._early))
             end._early.clear()
+            if end._is_done:
+                end._pass_end()
 
     def data_received(self, data: bytes) -> None:
         """Pass data on; keep what comes before there is anyone to pass it to."""
@@ -51,6 +53,10 @@ class PipeEnd(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Pass the end of this direction on; the other one stays open until it ends too."""
         self._is_done = True
+        return self.peer is None or self._pass_end()
+
+    def _pass_end(self) -> bool:
+        """Whether this side stays open for the other direction."""
         peer = self.peer
         if peer is None or peer.transport is None or peer.transport.is_closing():
             return False
