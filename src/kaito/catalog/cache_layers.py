@@ -39,6 +39,10 @@ class HeadLayers:
         assert tensor_parallel > 0
         return 0
 
+    def can_split(self, ranks: int) -> bool:
+        """Whether its heads divide by the ranks, or the ranks by its heads."""
+        return self.kv_heads % ranks == 0 or ranks % self.kv_heads == 0
+
     @property
     def _values(self) -> int:
         return self.value_size or self.key_size
@@ -74,6 +78,10 @@ class LatentLayers:
         assert tensor_parallel > 0
         return 0
 
+    def can_split(self, ranks: int) -> bool:
+        """Every rank holds all of it, so any number will do."""
+        return ranks > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateLayers:
@@ -85,12 +93,13 @@ class StateLayers:
 
     layers: int
     heads: int = 0
+    """Heads that are split over ranks; one head is held by each of them."""
     head_elements: int = 0
     """Elements of one head's recurrent state."""
     element_bytes: int = 2
     """Bytes of one element of the recurrent state; many models ask for 4."""
-    conv_channels: int
-    conv_tokens: int
+    conv_channels: int = 0
+    conv_tokens: int = 0
     """Tokens the convolution looks back: its kernel less one."""
     groups: int = 0
     """Mamba-2's groups; where they do not divide by the ranks, each rank holds a whole one."""
@@ -112,6 +121,10 @@ class StateLayers:
         conv = -(-channels // tensor_parallel) * self.conv_tokens * _CONV_ELEMENT_BYTES
         heads = -(-self.heads // tensor_parallel)
         return self.layers * (conv + heads * self.head_elements * self.element_bytes)
+
+    def can_split(self, ranks: int) -> bool:
+        """Whether its heads divide by the ranks; a single one is held by each of them."""
+        return self.heads <= 1 or self.heads % ranks == 0
 
 
 CacheLayers = HeadLayers | LatentLayers | StateLayers

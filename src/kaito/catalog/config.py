@@ -1,51 +1,104 @@
-"""A model's facts from its own config.json.
+"""A model's facts from its own config.json, or from Mistral's params.json.
 
-Key names differ between model families; each fact is taken from the first key that is there. The
-cache a token is 2 x layers x key-value heads x head size x 2 bytes, as vLLM allocates it for full
-attention at 16 bits (vllm/v1/kv_cache_interface.py, AttentionSpec).
+Key names differ between families and formats; each fact is taken from the first key that is there.
+What the layers keep is worked out in `config_cache`. Everything here was written by somebody else:
+whatever is wrong with it is one `ValueError` with one line.
 """
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from kaito.catalog.cache_layers import token_bytes
+from kaito.catalog.config_cache import HEADS, HIDDEN, cache_layers
+from kaito.catalog.config_layers import layer_kinds
+from kaito.catalog.config_quantization import read_quantization
+from kaito.catalog.keys import Keys
+from kaito.catalog.mistral_params import is_params, to_config
 from kaito.catalog.preset import ModelFacts
 
-_CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx", "seq_length", "max_seq_len")
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers")
-_HIDDEN = ("hidden_size", "n_embd", "d_model", "dim")
-_HEADS = ("num_attention_heads", "n_head", "n_heads")
-_KV_HEADS = ("num_key_value_heads", "n_head_kv", "n_kv_heads")
+CONFIG_LIMIT = 16 * 1024**2
+"""Bytes; the largest real ones list every tensor's quantisation and stay under a tenth of it."""
+_CONTEXT = (
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "seq_length",
+    "max_seq_len",
+    "max_sequence_length",
+    "model_max_length",
+)
 _DEFAULT_CONTEXT = 2048
+_EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+_EXPERTS_PER_TOKEN = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "top_k_experts",
+    "moe_topk",
+    "moe_top_k",
+)
+_TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
+_OTHER_SENSES = ("vision_config", "audio_config", "vision_encoder", "multimodal", "sound_config")
+
+
+def parse_config_text(text: bytes, *, weights_bytes: int) -> ModelFacts:
+    """The facts from the file's bytes; `ValueError` for anything that is no such file.
+
+    Python's writers put Infinity and NaN into JSON where they mean none; they count as null.
+    """
+    if len(text) > CONFIG_LIMIT:
+        raise ValueError(f"config.json has {len(text)} bytes, more than {CONFIG_LIMIT}")
+    return parse_config(parse_object(text, "config.json"), weights_bytes=weights_bytes)
 
 
 def parse_config(config: Mapping[str, Any], *, weights_bytes: int) -> ModelFacts:
-    """The facts; `ValueError` names the key that is missing."""
-    inner = config.get("text_config") or config.get("llm_config") or {}
-    merged = {**inner, **{key: value for key, value in config.items() if value is not None}}
-    architectures = merged.get("architectures") or ["unknown"]
-    layers = _number(merged, _LAYERS)
-    heads = _number(merged, _HEADS)
+    """The facts; `ValueError` names the key that is missing or wrong."""
+    outer = Keys(to_config(config) if is_params(config) else config)
+    text = (outer.nested("thinker_config") or outer).nested(*_TEXT_CONFIGS)
+    keys = outer if text is None else outer.over(text)
+    cache = cache_layers(keys)
+    experts = keys.find_number(*_EXPERTS) or 0
+    quantization = read_quantization(outer, keys)
+    parameters = weights_bytes * 8 // (quantization.bits if quantization else 16)
     return ModelFacts(
-        architecture=str(architectures[0]),
+        architecture=next(iter(outer.texts("architectures")), "unknown"),
         weights_bytes=weights_bytes,
-        kv_bytes_per_token=_kv_bytes_per_token(merged, layers, heads),
-        context_tokens=_number(merged, _CONTEXT, default=_DEFAULT_CONTEXT),
+        kv_bytes_per_token=token_bytes(cache),
+        context_tokens=keys.number(*_CONTEXT, default=_DEFAULT_CONTEXT),
+        cache=cache,
+        layers=len(layer_kinds(keys)),
+        hidden_size=keys.find_number(*HIDDEN) or 0,
+        attention_heads=keys.find_number(*HEADS) or 0,
+        vocabulary=keys.find_number("vocab_size") or 0,
+        parameters=parameters,
+        experts=experts,
+        experts_per_token=(keys.find_number(*_EXPERTS_PER_TOKEN) or 0) if experts else 0,
+        quantization=quantization,
+        is_multimodal=any(name in outer for name in _OTHER_SENSES),
     )
 
 
-def _kv_bytes_per_token(config: Mapping[str, Any], layers: int, heads: int) -> int:
-    if "kv_lora_rank" in config:
-        # Multi-head latent attention caches one compressed vector and the rotary part.
-        return layers * (int(config["kv_lora_rank"]) + int(config["qk_rope_head_dim"])) * 2
-    kv_heads = 1 if config.get("multi_query") else _number(config, _KV_HEADS, default=heads)
-    head_size = int(config.get("head_dim") or _number(config, _HIDDEN) // heads)
-    return 2 * layers * kv_heads * head_size * 2
+def parse_object(text: bytes, where: str) -> dict[str, Any]:
+    """A JSON object, strict but for Infinity and NaN; `ValueError` in one line otherwise."""
+    try:
+        found = json.loads(text, parse_constant=_to_none)
+    except RecursionError:
+        _refuse(where, "is nested too deeply")
+    except ValueError as error:
+        _refuse(where, f"is not JSON: {_first_line(error)}")
+    if not isinstance(found, dict):
+        _refuse(where, "is not an object")
+    return found
 
 
-def _number(config: Mapping[str, Any], keys: tuple[str, ...], *, default: int = 0) -> int:
-    for key in keys:
-        if isinstance(config.get(key), int):
-            return int(config[key])
-    if not default:
-        raise ValueError(f"config.json has none of the keys {', '.join(keys)}")
-    return default
+def _to_none(_: str) -> None:
+    """What JSON has no word for is not there."""
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    # The parser's own error would drag the whole text along.
+    raise ValueError(f"{where} {what}") from None
+
+
+def _first_line(error: ValueError) -> str:
+    return (str(error).splitlines() or ["empty"])[0][:100]

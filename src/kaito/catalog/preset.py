@@ -40,7 +40,7 @@ class ModelFacts:
     vocabulary: int = 0
     """Entries of the vocabulary; logits of one token take this many elements."""
     parameters: int = 0
-    """All of them, as the publisher counts (often rounded) or from the weights' size. 0: unknown."""
+    """All of them, as the publisher counts, often rounded, or from the weights. 0: unknown."""
     active_parameters: int = 0
     """Those that one token goes through. Left out, all of them."""
     experts: int = 0
@@ -61,6 +61,16 @@ class ModelFacts:
     def cache_element_bytes(self) -> int:
         """Bytes of a cache element when the user asks for nothing else."""
         return self.quantization.cache_bits // 8 if self.quantization else 2
+
+    def can_split(self, ranks: int) -> bool:
+        """Whether tensor parallelism over that many ranks is possible.
+
+        vLLM wants the query heads divided, and key-value heads divided or each held by as many
+        ranks; recurrent heads have to divide too.
+        """
+        if self.attention_heads % ranks:
+            return False
+        return all(group.can_split(ranks) for group in self.cache)
 
     @property
     def weight_bits(self) -> int:
@@ -144,3 +154,10 @@ class Preset:
     """None for a model that KAITO 0.12's catalogue does not have."""
     note: str = ""
     """What a user of the model should know before choosing it."""
+
+    @property
+    def cache_element_bytes(self) -> int:
+        """Bytes of a cache element when the user asks for nothing else."""
+        if self.serving.kv_cache_dtype.startswith("fp8"):
+            return 1
+        return self.facts.cache_element_bytes if self.facts else 2

@@ -7,15 +7,13 @@ manifest is not complete yet and counts as absent.
 import logging
 from pathlib import Path
 
-import msgspec
-
 from kaito.api.runtime import WEIGHTS_MANIFEST
 from kaito.base.logs import facts
-from kaito.catalog.config import parse_config
+from kaito.catalog.model_files import CONFIG_NAMES, WeightFile, choose_weight_files, parse_model
 from kaito.catalog.preset import ModelFacts
+from kaito.catalog.safetensors import LENGTH_BYTES, header_length
 
 logger = logging.getLogger(__name__)
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
 
 
 class ModelsFolder:
@@ -42,11 +40,20 @@ class ModelsFolder:
 
     def _read(self, folder: Path) -> ModelFacts | None:
         try:
-            config = msgspec.json.decode((folder / "config.json").read_bytes())
-            size = sum(
-                file.stat().st_size for file in folder.iterdir() if file.suffix in _WEIGHT_SUFFIXES
-            )
-            return parse_config(config, weights_bytes=size)
+            names = choose_weight_files(file.name for file in folder.iterdir())
+            config = (folder / CONFIG_NAMES["auto"]).read_bytes()
+            return parse_model(config, tuple(_weight_file(folder / name) for name in names))
         except (OSError, ValueError) as error:
             logger.warning("weights not readable", extra=facts(folder=folder, error=error))
             return None
+
+
+def _weight_file(path: Path) -> WeightFile:
+    """A weight file with its header; only safetensors has one."""
+    size = path.stat().st_size
+    if path.suffix != ".safetensors":
+        return WeightFile(name=path.name, size_bytes=size)
+    with path.open("rb") as file:
+        start = file.read(LENGTH_BYTES)
+        head = start + file.read(header_length(start, file_bytes=size) - len(start))
+    return WeightFile(name=path.name, size_bytes=size, head=head)

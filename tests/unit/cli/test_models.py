@@ -62,7 +62,7 @@ def test_the_facts_of_imported_weights_win(
     folder = tmp_path / "models" / "phi-4"
     folder.mkdir(parents=True)
     (folder / "kaito-weights.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(b"\0" * 3 * 2**20)
+    (folder / "pytorch_model.bin").write_bytes(b"\0" * 3 * 2**20)
     (folder / "config.json").write_text(
         '{"architectures": ["Phi3ForCausalLM"], "num_hidden_layers": 2, "hidden_size": 64,'
         ' "num_attention_heads": 4, "max_position_embeddings": 2048}'

@@ -189,7 +189,8 @@ def _explain_fault(spec: RunSpec, fault: str) -> str:
     if stage != "exec":
         return fault
     program = spec.argv[0]
-    if int(number) == errno.ENOENT and "/" not in program:
+    # A folder on $PATH that may not be searched hides the plain answer behind EACCES.
+    if int(number) in (errno.ENOENT, errno.EACCES) and "/" not in program:
         return f'exec: "{program}": executable file not found in $PATH of this machine'
     return f'exec: "{program}": {os.strerror(int(number)).lower()}'
 
