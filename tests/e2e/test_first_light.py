@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_tools
 import openai
 import pytest
 from planes import RunningPlane, describe_plane
@@ -172,7 +173,13 @@ def test_kubectl_describes_logs_explains_and_forwards(phi: RunningPlane) -> None
     assert phi.kubectl("logs", f"{PHI}-0", "--tail=5").out.strip()
     assert "instanceType" in phi.kubectl("explain", "workspace.resource").out
     forward = subprocess.Popen(
-        [*_kubectl(phi), "port-forward", f"svc/{PHI}", "0:80", "--address=127.0.0.1"],
+        [
+            str(kubernetes_tools.tool_path("kubectl")),
+            "port-forward",
+            f"svc/{PHI}",
+            "0:80",
+            "--address=127.0.0.1",
+        ],
         env=phi.environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -186,13 +193,6 @@ def test_kubectl_describes_logs_explains_and_forwards(phi: RunningPlane) -> None
     finally:
         forward.terminate()
         forward.communicate(timeout=10)
-
-
-def _kubectl(plane: RunningPlane) -> list[str]:
-    import kubernetes_tools
-
-    del plane
-    return [str(kubernetes_tools.tool_path("kubectl"))]
 
 
 def test_a_plane_that_was_killed_comes_back_with_the_same_engine(plane: RunningPlane) -> None:
@@ -246,6 +246,30 @@ def test_deleting_leaves_nothing_behind(plane: RunningPlane) -> None:
         gone = ("wait", kind, "-l", "kaito.sh/workspace=other", "--for=delete", "--timeout=60s")
         plane.kubectl(*gone)
     assert _engines(plane) == before
+
+
+def _shell_blocks(page: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", _shell_blocks("README.md")[1:], ids=["look", "serve"])
+def test_the_readmes_commands_run(plane: RunningPlane, tmp_path: Path, block: str) -> None:
+    """As written, but for the state folder, and for stopping the plane that others still use."""
+    script = block.replace("$PWD/.kaito", str(plane.state)).replace("kaito down", "kaito status")
+    # Port 80 may not be bound here; the page says where to look then.
+    script = re.sub(r"http://\$\(kubectl [^)]*\)", _address(plane, SMALL), script)
+    tools = kubernetes_tools.tool_path("kubectl").parent
+    path = f"{tools}:{plane.environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=ROOT,
+        env={**plane.environment, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_helm_installs_a_chart(plane: RunningPlane, tmp_path: Path) -> None:
