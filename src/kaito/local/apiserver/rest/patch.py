@@ -15,6 +15,7 @@ from kaito.local.apiserver.rest.update import Edit, update_object
 from kaito.local.apiserver.target import Target
 from kaito.local.schema.ownership import ApplyConflict, apply_ssa
 from kaito.local.schema.patches import (
+    PatchConflict,
     PatchError,
     apply_json_patch,
     apply_merge_patch,
@@ -65,14 +66,19 @@ def merging(
             schema = core.schemas.of(target.served, target.version)
             return apply_strategic_merge_patch(live, patch, schema)
         except PatchError as error:
-            raise _refused(target, error) from error
+            raise _refused(error) from error
 
     return wanted
 
 
-def _refused(target: Target, error: PatchError) -> errors.StatusError:
-    details = target.subject.details()
-    return errors.StatusError(422, "Invalid", str(error), details=details)
+def _refused(error: PatchError) -> errors.StatusError:
+    """422 for a patch that does not fit the object, 400 for one that is no patch at all.
+
+    Without details: kubectl prints the causes instead of the message where there are details.
+    """
+    if isinstance(error, PatchConflict):
+        return errors.StatusError(422, "Invalid", str(error))
+    return errors.bad_request(str(error))
 
 
 async def _apply(core: Core, target: Target, body: Body, options: WriteOptions) -> Written:
@@ -129,7 +135,7 @@ def _owned(
     except ApplyConflict as error:
         raise errors.apply_conflict(str(error), [c.cause for c in error.conflicts]) from error
     except PatchError as error:
-        raise _refused(target, error) from error
+        raise _refused(error) from error
 
 
 def _check_apply(sent: Manifest, options: WriteOptions) -> None:

@@ -69,7 +69,8 @@ def known(
             f'{kind} in version "{target.version}" cannot be handled as a {kind}: strict decoding '
             f"error: {', '.join(complaints)}"
         )
-    kept = prune(schema, manifest) if unknown else manifest
+    # Pruning also drops the nulls that Go clients write for fields they leave unset.
+    kept = prune(schema, manifest)
     return Shaped(kept, tuple(complaints) if how == "Warn" else ())
 
 
