@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from dataclasses import dataclass
 
 from kaito.api.core import EVENTS, Event
 from kaito.api.meta import Key, Manifest
@@ -15,8 +16,17 @@ from kaito.kube.controller.decision import Note
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 1000
+_QUIET_SECONDS = 10.0
 _LONGEST_MESSAGE = 1024
 """Characters; the API server refuses longer messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """When an event was last written, and how often it was said again since."""
+
+    written_at: float
+    unwritten: int
 
 
 class Recorder:
@@ -27,6 +37,7 @@ class Recorder:
         self._component = component
         self._clock = clock
         self._waiting: asyncio.Queue[Note] = asyncio.Queue(_MOST_WAITING)
+        self._said: dict[Key, _Said] = {}
 
     def tell(self, note: Note) -> None:
         """Have an event written soon, in order; dropped when far too many wait already."""
@@ -50,22 +61,38 @@ class Recorder:
         await self._waiting.join()
 
     async def record(self, note: Note) -> None:
-        """Write one event, or count up the one that says the same already."""
+        """Write one event, or count up the one that says the same already.
+
+        What is said again within ten seconds is only counted, and written with the next of its
+        kind: a probe that fails every second must not become three requests a second.
+        """
         manifest = self._render(note)
+        key = Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        now = self._clock.monotonic()
+        last = self._said.get(key)
+        if last is not None and now - last.written_at < _QUIET_SECONDS:
+            self._said[key] = _Said(last.written_at, last.unwritten + 1)
+            return
+        self._remember(key, now)
         try:
             await self._client.create(EVENTS, manifest)
         except errors.AlreadyExists:
-            await self._count_up(
-                Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-            )
+            await self._count_up(key, 1 + (last.unwritten if last else 0))
         except errors.ApiError as error:
             # A namespace that is being deleted takes no events; that must not stop its clean-up.
             logger.debug("event not written", extra=facts(about=note.about.key, error=error))
 
-    async def _count_up(self, key: Key) -> None:
+    def _remember(self, key: Key, now: float) -> None:
+        if len(self._said) >= _MOST_WAITING:
+            self._said = {
+                k: s for k, s in self._said.items() if now - s.written_at < _QUIET_SECONDS
+            }
+        self._said[key] = _Said(now, 0)
+
+    async def _count_up(self, key: Key, by: int) -> None:
         try:
             known: Event = await self._client.get(EVENTS, key)
-            seen = {"count": known.count + 1, "lastTimestamp": to_rfc3339(self._clock.now())}
+            seen = {"count": known.count + by, "lastTimestamp": to_rfc3339(self._clock.now())}
             await self._client.patch(EVENTS, key, seen)
         except errors.ApiError as error:
             logger.debug("event not counted", extra=facts(event=key, error=error))

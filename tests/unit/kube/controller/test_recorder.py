@@ -38,6 +38,22 @@ async def test_equal_events_become_one_with_a_count(client: Client) -> None:
     assert event.last_timestamp == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
 
 
+async def test_what_is_said_again_at_once_is_counted_with_the_next(client: Client) -> None:
+    clock = ManualClock()
+    recorder = Recorder(client, component="test", clock=clock)
+    note = Note(about=await configmap(client), reason="Unhealthy", message="refused")
+
+    for _ in range(5):
+        await recorder.record(note)
+        await clock.advance(1)
+    (first,) = await events(client)
+    await clock.advance(10)
+    await recorder.record(note)
+
+    (event,) = await events(client)
+    assert (first.count, event.count) == (1, 6)
+
+
 async def test_different_messages_are_different_events(client: Client) -> None:
     recorder = Recorder(client, component="test", clock=ManualClock())
     about = await configmap(client)
