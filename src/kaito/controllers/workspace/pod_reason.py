@@ -58,7 +58,9 @@ def _trouble(pod: str, status: ContainerStatus) -> tuple[str, str] | None:
         return "ImagePullError", f"{where}: {waiting.message}"
     if waiting is not None and waiting.reason in _CONFIG_REASONS:
         return "ContainerStartError", f"{where}: {waiting.message}"
-    if ended is None or ended.exit_code == 0 or status.state.running:
+    if ended is None or ended.exit_code == 0:
+        return None
+    if status.state.running and ended.exit_code != ExitCode.UNAVAILABLE:
         return None
     said = ended.message.strip() or f"ended with exit code {ended.exit_code} ({ended.reason})"
     message = f"{where}: {said}"
@@ -66,7 +68,8 @@ def _trouble(pod: str, status: ContainerStatus) -> tuple[str, str] | None:
         return "ContainerOOMKilled", message
     match ended.exit_code:
         case ExitCode.UNAVAILABLE:
-            return "ModelUnavailable", said
+            # A retry that runs must not make the reason come and go.
+            return "ModelUnavailable", f"{said}; trying again" if status.state.running else said
         case ExitCode.CONFIG:
             return "InvalidConfig", message
     return "ContainerCrashLoopBackOff", f"{message}; see: kubectl logs {pod} -c {status.name}"
