@@ -10,7 +10,8 @@ import yaml
 from kaito.api.workspace import Workspace
 from kaito.base.quantity import GIB
 from kaito.catalog.lookup import find_preset
-from kaito.planner.machine import Machine, Plan, plan_on_machine
+from kaito.planner.machine import Machine, plan_on_machine
+from kaito.planner.plan import Demand, Plan, PlanRequest
 from kaito.render.inference import ServedModel, render_preset, render_template
 from kaito.render.services import render_services
 from kaito.render.settings import RenderSettings
@@ -34,7 +35,9 @@ def test_a_workspace_renders_as_recorded(case: Path) -> None:
         preset = find_preset(workspace.preset_name)
         assert preset is not None
         assert preset.facts is not None
-        plan = plan_on_machine(preset.facts, _MACHINE, name=preset.name, runtime=workspace.runtime)
+        demand = Demand(runtime=workspace.runtime)
+        request = PlanRequest(preset=preset, facts=preset.facts, demand=demand)
+        plan = plan_on_machine(request, _MACHINE)
         assert isinstance(plan, Plan)
         model = ServedModel(preset=preset, plan=plan, weights_bytes=preset.facts.weights_bytes)
         workload = render_preset(workspace, model, {"inference_config.yaml": "vllm: {}"}, _SETTINGS)

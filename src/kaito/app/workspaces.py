@@ -7,11 +7,11 @@ from kaito import __version__
 from kaito.api import runtime
 from kaito.api.labels import GROUP
 from kaito.app.state import StateFolder
-from kaito.catalog.preset import ModelFacts
 from kaito.controllers.workspace.controller import WorkspaceController
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.local.models import ModelsFolder
-from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+from kaito.planner.machine import Machine, plan_on_machine
+from kaito.planner.plan import Plan, PlanRequest, Refusal
 from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
 from kaito.render.settings import RenderSettings
 
@@ -25,8 +25,8 @@ Tokens are not among them: a manifest is no place for a secret; `modelAccessSecr
 def workspace_controller(state: StateFolder, machine: Machine) -> WorkspaceController:
     """The controller with the local machine as its planner and node provider."""
 
-    def planner(facts: ModelFacts, *, name: str, runtime: str) -> Plan | Refusal:
-        return plan_on_machine(facts, machine, name=name, runtime=runtime)
+    def planner(request: PlanRequest) -> Plan | Refusal:
+        return plan_on_machine(request, machine)
 
     return WorkspaceController(
         WorkspaceSettings(

@@ -10,7 +10,8 @@ resident with about 5 GB, transformers 5.19 without a preallocated cache with ab
 from dataclasses import dataclass
 
 from kaito.base.quantity import GIB, format_gib
-from kaito.catalog.preset import ModelFacts
+from kaito.catalog.preset import ModelFacts, RuntimeName
+from kaito.planner.plan import INSUFFICIENT_MEMORY, Plan, PlanRequest, Refusal
 
 _ENGINE_BYTES = {"vllm": int(2.5 * GIB), "transformers": int(1.5 * GIB)}
 _SYSTEM_BYTES = GIB
@@ -37,34 +38,13 @@ class Machine:
         return max(self.memory_bytes - _SYSTEM_BYTES, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to run a model on and with which limits."""
+def plan_on_machine(request: PlanRequest, machine: Machine) -> Plan | Refusal:
+    """The plan for one pod on `machine`, or the arithmetic that says it does not fit.
 
-    nodes: int = 1
-    gpus_per_node: int = 0
-    memory_bytes: int
-    """Main memory a pod needs."""
-    kv_cache_bytes: int
-    """Of which key-value cache."""
-    context_tokens: int
-    """Longest sequence that will be accepted."""
-    working: tuple[str, ...]
-    """The arithmetic in words, one line a term."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a model cannot run here."""
-
-    reason: str
-    message: str
-
-
-def plan_on_machine(
-    facts: ModelFacts, machine: Machine, *, name: str, runtime: str = "vllm"
-) -> Plan | Refusal:
-    """The plan for one pod on `machine`, or the arithmetic that says it does not fit."""
+    The instance type of the request does not count: this machine plays every type.
+    """
+    facts, name = request.facts, request.preset.name
+    runtime: RuntimeName = "transformers" if request.demand.runtime == "transformers" else "vllm"
     engine = _ENGINE_BYTES[runtime]
     room = machine.allocatable_bytes - facts.weights_bytes - engine
     smallest = _whole_gib(_LEAST_CONTEXT * facts.kv_bytes_per_token)
@@ -80,9 +60,12 @@ def plan_on_machine(
     cut = f"context {context} of the model's {facts.context_tokens}"
     has = format_gib(machine.allocatable_bytes)
     return Plan(
+        runtime=runtime,
         memory_bytes=total,
         kv_cache_bytes=cache,
         context_tokens=context,
+        cache_tokens=fitting,
+        concurrency=fitting // context,
         working=(
             f"weights {format_gib(facts.weights_bytes)}",
             f"KV cache {format_gib(cache)}: {per_token}, {cut}",
@@ -96,7 +79,7 @@ def _refusal(facts: ModelFacts, machine: Machine, *, name: str, engine: int, cac
     total = facts.weights_bytes + engine + cache
     has, system = format_gib(machine.memory_bytes), format_gib(_SYSTEM_BYTES)
     return Refusal(
-        "InsufficientMemory",
+        INSUFFICIENT_MEMORY,
         f"{name} needs {format_gib(total)} (weights {format_gib(facts.weights_bytes)} + KV cache "
         f"{format_gib(cache)} + engine {format_gib(engine)}); machine {machine.name} has "
         f"{format_gib(machine.allocatable_bytes)} for workloads ({has} less {system} for the "

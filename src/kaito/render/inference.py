@@ -9,7 +9,7 @@ from kaito.api.weight_source import HubSource
 from kaito.api.workspace import PresetSpec, Workspace
 from kaito.base.quantity import GIB, MIB, to_mebibytes
 from kaito.catalog.preset import Preset
-from kaito.planner.machine import Plan
+from kaito.planner.plan import Plan
 from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
 

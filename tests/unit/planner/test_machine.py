@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaito.base.quantity import GIB
-from kaito.catalog.preset import ModelFacts
-from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+from kaito.catalog.preset import ModelFacts, Preset
+from kaito.planner.machine import Machine, plan_on_machine
+from kaito.planner.plan import Plan, PlanRequest, Refusal
 
 LAPTOP = Machine(name="laptop", cpus=4, memory_bytes=16 * GIB)
 
@@ -19,8 +20,13 @@ def _facts(weights: int, per_token: int = 23_040, context: int = 8192) -> ModelF
     )
 
 
+def _plan(facts: ModelFacts, machine: Machine, name: str = "m") -> Plan | Refusal:
+    preset = Preset(name=name, hub_id=f"org/{name}", facts=facts)
+    return plan_on_machine(PlanRequest(preset=preset, facts=facts), machine)
+
+
 def test_a_small_model_gets_its_whole_context() -> None:
-    plan = plan_on_machine(_facts(269_060_552), LAPTOP, name="m")
+    plan = _plan(_facts(269_060_552), LAPTOP)
     assert isinstance(plan, Plan)
     assert (plan.context_tokens, plan.kv_cache_bytes) == (8192, GIB)
     assert plan.working[-1] == "needed 3.8 GiB of 15.0 GiB on laptop"
@@ -28,14 +34,14 @@ def test_a_small_model_gets_its_whole_context() -> None:
 
 def test_a_long_context_is_cut_to_the_cache_that_fits() -> None:
     facts = _facts(int(7.12 * GIB), per_token=393_216, context=131_072)
-    plan = plan_on_machine(facts, LAPTOP, name="m")
+    plan = _plan(facts, LAPTOP)
     assert isinstance(plan, Plan)
     assert plan.context_tokens == plan.kv_cache_bytes // 393_216 // 16 * 16
     assert plan.memory_bytes <= LAPTOP.allocatable_bytes
 
 
 def test_what_is_too_large_is_refused_with_every_term() -> None:
-    refusal = plan_on_machine(_facts(20 * GIB), LAPTOP, name="big")
+    refusal = _plan(_facts(20 * GIB), LAPTOP, "big")
     assert refusal == Refusal(
         "InsufficientMemory",
         "big needs 23.5 GiB (weights 20.0 GiB + KV cache 1.0 GiB + engine 2.5 GiB); machine laptop "
@@ -54,7 +60,7 @@ def test_a_plan_never_exceeds_the_machine_and_its_context_fits_its_cache(
     weights: int, per_token: int, context: int, memory: int
 ) -> None:
     machine = Machine(name="m", cpus=1, memory_bytes=memory)
-    plan = plan_on_machine(_facts(weights, per_token, context), machine, name="m")
+    plan = _plan(_facts(weights, per_token, context), machine)
     if isinstance(plan, Plan):
         assert plan.memory_bytes <= machine.allocatable_bytes
         assert plan.context_tokens * per_token <= plan.kv_cache_bytes

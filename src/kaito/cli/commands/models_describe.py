@@ -12,7 +12,8 @@ from kaito.cli.models import format_context, format_size, has_weights, require_p
 from kaito.cli.output import print_document
 from kaito.local.machine import observe_machine
 from kaito.local.models import ModelsFolder
-from kaito.planner.machine import Plan, Refusal, plan_on_machine
+from kaito.planner.machine import plan_on_machine
+from kaito.planner.plan import Demand, Plan, PlanRequest, Refusal
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan(preset: Preset, runtime: str) -> Plan | Refusal | None:
     if preset.facts is None:
         return None
-    return plan_on_machine(preset.facts, observe_machine(), name=preset.name, runtime=runtime)
+    request = PlanRequest(preset=preset, facts=preset.facts, demand=Demand(runtime=runtime))
+    return plan_on_machine(request, observe_machine())
 
 
 def _to_plan(plan: Plan | Refusal | None) -> dict[str, object] | None:

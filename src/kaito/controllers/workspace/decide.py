@@ -18,7 +18,7 @@ from kaito.controllers.workspace.step import WAITING_REASONS, Step
 from kaito.controllers.workspace.supported import decide_supported
 from kaito.controllers.workspace.workspace_ready import derive_ready, derive_state
 from kaito.kube.controller.decision import Decision, Note, Patch, StatusWrite
-from kaito.planner.machine import Refusal
+from kaito.planner.plan import Demand, PlanRequest, Refusal
 from kaito.provision.port import Wanted
 from kaito.render.inference import ServedModel, node_labels, render_preset, render_template
 
@@ -88,7 +88,9 @@ def _plan(observed: Observed, settings: WorkspaceSettings) -> ServedModel | Refu
             f"nothing is known of {preset.hub_id} yet; bring its files with: "
             f"kaito models import {preset.hub_id} PATH",
         )
-    plan = settings.planner(observed.facts, name=preset.name, runtime=workspace.runtime)
+    plan = settings.planner(
+        PlanRequest(preset=preset, facts=observed.facts, demand=Demand(runtime=workspace.runtime))
+    )
     if isinstance(plan, Refusal):
         return plan
     return ServedModel(preset=preset, plan=plan, weights_bytes=observed.facts.weights_bytes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kaito.catalog.preset import ModelFacts
-from kaito.planner.machine import Plan, Refusal
+from kaito.planner.plan import Plan, PlanRequest, Refusal
 from kaito.provision.port import Provisioner
 from kaito.render.settings import RenderSettings
 
@@ -13,7 +13,7 @@ from kaito.render.settings import RenderSettings
 class Planner(Protocol):
     """Plans a model for the machines at hand. Pure."""
 
-    def __call__(self, facts: ModelFacts, *, name: str, runtime: str) -> Plan | Refusal:
+    def __call__(self, request: PlanRequest) -> Plan | Refusal:
         """The plan, or why there is none."""
         ...
 

@@ -15,13 +15,13 @@ from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.resources import Resource
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.base.quantity import GIB
-from kaito.catalog.preset import ModelFacts
 from kaito.controllers.workspace.decide import decide
 from kaito.controllers.workspace.observed import Observed, observe
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.cache import FixedReader
 from kaito.kube.controller.decision import Apply, Create, Decision, Delete, Patch
-from kaito.planner.machine import Machine, Plan, Refusal, plan_on_machine
+from kaito.planner.machine import Machine, plan_on_machine
+from kaito.planner.plan import Plan, PlanRequest, Refusal
 from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
 from kaito.render.settings import RenderSettings
 
@@ -30,8 +30,8 @@ KEY = Key("default", "w")
 MACHINE = Machine(name="laptop", cpus=8, memory_bytes=24 * GIB)
 
 
-def _plan(facts: ModelFacts, *, name: str, runtime: str) -> Plan | Refusal:
-    return plan_on_machine(facts, MACHINE, name=name, runtime=runtime)
+def _plan(request: PlanRequest) -> Plan | Refusal:
+    return plan_on_machine(request, MACHINE)
 
 
 SETTINGS = WorkspaceSettings(
