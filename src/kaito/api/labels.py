@@ -2,6 +2,8 @@
 
 GROUP = "kaito.sh"
 KARPENTER_GROUP = "karpenter.sh"
+KARPENTER_AZURE_GROUP = "karpenter.azure.com"
+KARPENTER_AWS_GROUP = "karpenter.k8s.aws"
 KUBERNETES_GROUP = "kubernetes.io"
 
 # --- labels -----------------------------------------------------------------------------------
@@ -54,14 +56,21 @@ CONFIG_HASH = f"{GROUP}/config-hash"
 """On a pod template: the hash of the ConfigMap mounted into it, so that edits roll out."""
 REACHABLE_AT = f"{GROUP}/reachable-at"
 """On a Service: the URL that works when its own port may not be bound on this machine."""
+WORKSPACE_UID = f"{GROUP}/workspace-uid"
+"""On a NodeClaim: the very Workspace it was made for."""
 DO_NOT_DISRUPT = f"{KARPENTER_GROUP}/do-not-disrupt"
 
 # --- taints -----------------------------------------------------------------------------------
 GPU_TAINT_KEY = "sku"
 GPU_TAINT_VALUE = "gpu"
+AZURE_SPOT = "kubernetes.azure.com/scalesetpriority"
+"""Azure taints its spot nodes with it."""
 
 # --- resources --------------------------------------------------------------------------------
 NVIDIA_GPU = "nvidia.com/gpu"
+
+TOLERATED_TAINTS = frozenset({GPU_TAINT_KEY, AZURE_SPOT, NVIDIA_GPU})
+"""Keys of the taints that our pods tolerate."""
 
 # --- finalizers -------------------------------------------------------------------------------
 WORKSPACE_FINALIZER = f"workspace.finalizer.{GROUP}"

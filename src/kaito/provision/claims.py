@@ -1,0 +1,251 @@
+"""Nodes by `karpenter.sh/v1` NodeClaims, one a node; existing capacity first.
+
+Claim names derive from the owner's uid and an index, so that a stale cache, a restart or two
+writers can only ever ask for the same machine again. Shape as KAITO 0.12 (spec section 2.4).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kaito.api import labels
+from kaito.api.core import Node
+from kaito.api.meta import Condition, Manifest
+from kaito.api.nodeclaim import CONDITIONS, LAUNCHED, NODECLAIMS, NodeClaim
+from kaito.base.quantity import parse_bytes, to_mebibytes
+from kaito.provision.existing import assess_ready
+from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
+from kaito.provision.room import Room, find_existing
+
+_IMAGE_FAMILIES = "ubuntu"
+"""What KAITO's gpu-provisioner takes when nothing is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeClaims:
+    """Claims for whoever watches this node class."""
+
+    node_class: NodeClass
+    uses_existing: bool = True
+    """Whether nodes that match and have room are used before any is made."""
+    has_image_family: bool = False
+    """Whether the provider reads KAITO's annotation for the operating system image."""
+
+    def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """One claim for each node that is not there already."""
+        return tuple(
+            Made(NODECLAIMS, self._render(wanted, index))
+            for index in range(self._needed(wanted, supply))
+        )
+
+    def surplus(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """Claims beyond the count, and unlaunched ones that ask for something else by now."""
+        names = {claim_name(wanted, i) for i in range(self._needed(wanted, supply))}
+        # KAITO's own claims have names of their own; they count as long as they are needed.
+        foreign = [c for c in supply.claims if c.metadata.name not in _own_names(wanted)]
+        kept = {c.metadata.name for c in _oldest(foreign)[: wanted.count]} | names
+        return tuple(
+            Made.of(NODECLAIMS, claim)
+            for claim in supply.claims
+            if not claim.metadata.is_deleting
+            and (claim.metadata.name not in kept or _is_outdated(wanted, claim))
+        )
+
+    def belongings(self, supply: Supply) -> tuple[Made, ...]:
+        """Every claim."""
+        return tuple(Made.of(NODECLAIMS, claim) for claim in supply.claims)
+
+    def assess(self, wanted: Wanted, supply: Supply) -> Assessment:
+        """Failed as soon as one claim fails; ready when enough nodes are, made or found."""
+        claims = self._current(wanted, supply)
+        if failed := find_failure(claims):
+            return failed
+        found = self._found(wanted, supply)
+        ready = [claim for claim in claims if claim.is_ready]
+        if len(ready) + len(found) < wanted.count:
+            said = say_waiting(wanted, claims, len(ready) + len(found))
+            return Assessment(state="claims pending", reason="NodeClaimNotReady", message=said)
+        return assess_nodes(wanted, ready, found, supply.nodes)
+
+    def _needed(self, wanted: Wanted, supply: Supply) -> int:
+        """Claims to have: what found nodes leave open, and never fewer than have launched.
+
+        A node that turns up later must not end a machine on which the model is loading.
+        """
+        missing = max(wanted.count - len(self._found(wanted, supply)), 0)
+        foreign = [c for c in supply.claims if c.metadata.name not in _own_names(wanted)]
+        launched = [
+            index
+            for index in range(wanted.count)
+            if any(
+                claim.metadata.name == claim_name(wanted, index) and _has_launched(claim)
+                for claim in supply.claims
+            )
+        ]
+        return max(missing - len(foreign), max(launched, default=-1) + 1, 0)
+
+    def _found(self, wanted: Wanted, supply: Supply) -> tuple[Room, ...]:
+        """Existing nodes to run on, without those that the workspace's own claims made."""
+        return find_existing(wanted, supply) if self.uses_existing else ()
+
+    def _current(self, wanted: Wanted, supply: Supply) -> tuple[NodeClaim, ...]:
+        gone = {made.name for made in self.surplus(wanted, supply)}
+        return tuple(
+            claim
+            for claim in supply.claims
+            if claim.metadata.name not in gone and not claim.metadata.is_deleting
+        )
+
+    def _render(self, wanted: Wanted, index: int) -> Manifest:
+        owner = wanted.owner.metadata
+        requests = {"storage": to_mebibytes(wanted.storage_bytes)}
+        if wanted.memory_bytes:
+            requests["memory"] = to_mebibytes(wanted.memory_bytes)
+        annotations = {labels.DO_NOT_DISRUPT: "true", labels.WORKSPACE_UID: owner.uid}
+        if self.has_image_family:
+            annotations[labels.NODE_IMAGE_FAMILY] = wanted.image_family or _IMAGE_FAMILIES
+        return {
+            "apiVersion": f"{labels.KARPENTER_GROUP}/v1",
+            "kind": "NodeClaim",
+            "metadata": {
+                "name": claim_name(wanted, index),
+                "labels": {
+                    **dict(wanted.labels),
+                    labels.NODEPOOL: "kaito",
+                    labels.WORKSPACE: owner.name,
+                    labels.WORKSPACE_NAMESPACE: owner.namespace,
+                },
+                "annotations": annotations,
+            },
+            "spec": {
+                "nodeClassRef": {
+                    "group": self.node_class.group,
+                    "kind": self.node_class.kind,
+                    "name": wanted.node_class or self.node_class.name,
+                },
+                "requirements": self._requirements(wanted),
+                "taints": [
+                    {
+                        "key": labels.GPU_TAINT_KEY,
+                        "value": labels.GPU_TAINT_VALUE,
+                        "effect": "NoSchedule",
+                    }
+                ],
+                "resources": {"requests": requests},
+            },
+        }
+
+    def _requirements(self, wanted: Wanted) -> list[Manifest]:
+        found = [
+            _requirement(labels.NODEPOOL, "In", "kaito"),
+            _requirement(labels.INSTANCE_TYPE, "In", wanted.instance_type),
+            _requirement(labels.OS, "In", "linux"),
+        ]
+        if self.has_image_family:
+            sku = f"{labels.KARPENTER_AZURE_GROUP}/sku-name"
+            found.append(_requirement(sku, "In", wanted.instance_type))
+        if self.node_class.group == labels.KARPENTER_AWS_GROUP and wanted.gpus_per_node:
+            count = f"{labels.KARPENTER_AWS_GROUP}/instance-gpu-count"
+            found.append(_requirement(count, "Gt", "0"))
+        return found
+
+
+def claim_name(wanted: Wanted, index: int) -> str:
+    """`ws` and nine hex digits, the same for the same owner and index."""
+    meta = wanted.owner.metadata
+    named = f"{meta.namespace}/{meta.name}/{meta.uid}/{index}"
+    return "ws" + hashlib.sha256(named.encode()).hexdigest()[:9]
+
+
+def find_failure(claims: Iterable[NodeClaim]) -> Assessment | None:
+    """The first claim that says it will not come true by waiting, in the provider's words."""
+    for claim in claims:
+        if failure := _failure(claim):
+            return Assessment(
+                state="failed",
+                reason=failure.reason or "NodeClaimNotReady",
+                message=f"NodeClaim {claim.metadata.name}: {failure.message}",
+            )
+    return None
+
+
+def say_waiting(wanted: Wanted, claims: tuple[NodeClaim, ...], ready: int) -> str:
+    """How many machines there are, and what the first claim that is not ready lacks."""
+    said = f"{ready} of {wanted.count} {wanted.instance_type} machines are ready"
+    for claim in claims:
+        for type_ in CONDITIONS:
+            found = claim.condition(type_)
+            if found is None or not found.is_true:
+                return f"{said}; NodeClaim {claim.metadata.name} is not {type_} yet"
+    return said
+
+
+def _own_names(wanted: Wanted) -> frozenset[str]:
+    return frozenset(claim_name(wanted, index) for index in range(max(wanted.count, _MOST_NODES)))
+
+
+_MOST_NODES = 64
+"""Indices looked at for claims that are ours: more than any plan has had."""
+
+
+def _oldest(claims: list[NodeClaim]) -> list[NodeClaim]:
+    return sorted(claims, key=lambda c: (not c.is_ready, c.metadata.name))
+
+
+def _requirement(key: str, operator: str, value: str) -> Manifest:
+    return {"key": key, "operator": operator, "values": [value]}
+
+
+def _failure(claim: NodeClaim) -> Condition | None:
+    if claim.is_ready:
+        return None
+    return next((c for c in claim.status.conditions if c.status == "False" and c.message), None)
+
+
+def assess_nodes(
+    wanted: Wanted, ready: list[NodeClaim], found: tuple[Room, ...], nodes: tuple[Node, ...]
+) -> Assessment:
+    """What has become of the nodes of `ready` claims, together with those `found`."""
+    named = {claim.status.node_name for claim in ready}
+    made = [n for n in nodes if n.metadata.name in named and n.is_ready]
+    usable = sorted((*made, *(room.node for room in found)), key=lambda n: n.metadata.name)
+    names = tuple(node.metadata.name for node in usable)
+    if len(usable) < wanted.count:
+        missing = ", ".join(sorted(named - set(names)))
+        said = f"{len(usable)} of {wanted.count} nodes are ready; waiting for {missing}"
+        return Assessment(state="nodes pending", reason="NodeNotReady", message=said, nodes=names)
+    return _assess_plugins(wanted, usable)
+
+
+def _assess_plugins(wanted: Wanted, nodes: list[Node]) -> Assessment:
+    """A node without its device plugin has no GPU to give, however Ready it is."""
+    bare = [n for n in nodes if not _has_resource(n, wanted)]
+    if not bare:
+        return assess_ready(tuple(nodes))
+    names = ", ".join(node.metadata.name for node in bare)
+    return Assessment(
+        state="nodes pending",
+        reason="NodePluginsNotReady",
+        message=f"{names} does not offer {wanted.gpu_resource} yet; waiting for the device plugin",
+        nodes=tuple(node.metadata.name for node in nodes),
+    )
+
+
+def _has_resource(node: Node, wanted: Wanted) -> bool:
+    """Whether the node offers what pods will ask it for."""
+    if not wanted.gpus_per_node:
+        return True
+    return int(parse_bytes(node.status.allocatable.get(wanted.gpu_resource, "0"))) > 0
+
+
+def _has_launched(claim: NodeClaim) -> bool:
+    launched = claim.condition(LAUNCHED)
+    return launched is not None and launched.is_true
+
+
+def _is_outdated(wanted: Wanted, claim: NodeClaim) -> bool:
+    """Whether it asks for other memory than the plan does now, and nothing was launched yet."""
+    if _has_launched(claim) or claim.metadata.name not in _own_names(wanted):
+        return False
+    asked = claim.spec.resources.requests.get("memory", "0")
+    return parse_bytes(asked) != parse_bytes(to_mebibytes(wanted.memory_bytes))

@@ -1,0 +1,168 @@
+"""Nodes by a Karpenter NodePool of fixed size, one a workspace (spec section 2.4).
+
+Karpenter makes the NodeClaims and replaces nodes that break or drift; we say how many and what
+kind. The pool's name derives from namespace and name, so that it can only ever be made once.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from kaito.api import labels
+from kaito.api.meta import Condition, Manifest
+from kaito.api.nodeclaim import NodeClaim
+from kaito.api.nodepool import NODEPOOLS, NodePool
+from kaito.provision.claims import assess_nodes, find_failure, say_waiting
+from kaito.provision.existing import assess_ready
+from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
+from kaito.provision.room import Room, find_existing
+
+_NAME_LENGTH = 63
+_HASH_LENGTH = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KarpenterPools:
+    """A NodePool for each workspace, for clouds whose Karpenter provider is installed."""
+
+    node_class: NodeClass
+    uses_existing: bool = True
+    """Whether nodes that match and have room are used before any is made."""
+
+    def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """The pool, sized for what existing nodes leave open; none when they are enough."""
+        replicas = self._replicas(wanted, supply)
+        if not replicas:
+            return ()
+        return (Made(NODEPOOLS, self._render(wanted, _name(wanted, supply), replicas)),)
+
+    def surplus(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """Every pool but the one in use; that one too when no node is wanted any more."""
+        kept = _name(wanted, supply) if self._replicas(wanted, supply) else ""
+        return tuple(
+            Made.of(NODEPOOLS, pool)
+            for pool in supply.pools
+            if not pool.metadata.is_deleting and pool.metadata.name != kept
+        )
+
+    def belongings(self, supply: Supply) -> tuple[Made, ...]:
+        """The pools; Karpenter ends their claims and nodes."""
+        return tuple(Made.of(NODEPOOLS, pool) for pool in supply.pools)
+
+    def assess(self, wanted: Wanted, supply: Supply) -> Assessment:
+        """What Karpenter says of the pool, then of its claims, then the nodes themselves."""
+        found = self._found(wanted, supply)
+        if not self._replicas(wanted, supply):
+            return assess_ready(tuple(room.node for room in found))
+        name = _name(wanted, supply)
+        pool = next((pool for pool in supply.pools if pool.metadata.name == name), None)
+        if pool is None:
+            return _pending(f"NodePool {name} is not created yet")
+        if broken := _broken(pool):
+            reason = broken.reason or "NodeClaimNotReady"
+            said = f"NodePool {pool.metadata.name}: {broken.message or broken.reason}"
+            return Assessment(state="failed", reason=reason, message=said)
+        claims = tuple(c for c in supply.claims if not c.metadata.is_deleting)
+        if failed := find_failure(claims):
+            return failed
+        ready = [claim for claim in claims if claim.is_ready]
+        if len(ready) + len(found) < wanted.count:
+            return _pending(_say_missing(wanted, pool, claims, len(ready) + len(found)))
+        return assess_nodes(wanted, ready, found, supply.nodes)
+
+    def _found(self, wanted: Wanted, supply: Supply) -> tuple[Room, ...]:
+        return find_existing(wanted, supply) if self.uses_existing else ()
+
+    def _replicas(self, wanted: Wanted, supply: Supply) -> int:
+        """Nodes of the pool: what is missing, and never fewer than it was asked for before.
+
+        A node that turns up later must not end a machine on which the model is loading.
+        """
+        name = _name(wanted, supply)
+        asked = max((p.spec.replicas for p in supply.pools if p.metadata.name == name), default=0)
+        missing = wanted.count - len(self._found(wanted, supply))
+        return min(max(missing, asked), wanted.count)
+
+    def _render(self, wanted: Wanted, name: str, replicas: int) -> Manifest:
+        owner = wanted.owner.metadata
+        identity = {
+            labels.KARPENTER_WORKSPACE: owner.name,
+            labels.KARPENTER_WORKSPACE_NAMESPACE: owner.namespace,
+        }
+        requirements: list[Manifest] = [
+            {"key": labels.INSTANCE_TYPE, "operator": "In", "values": [wanted.instance_type]},
+            {"key": labels.OS, "operator": "In", "values": ["linux"]},
+        ]
+        if self.node_class.group == labels.KARPENTER_AZURE_GROUP:
+            # A zonal placement can hold fewer machines of a scarce type than the region.
+            scope = f"{labels.KARPENTER_AZURE_GROUP}/placement-scope"
+            requirements.append({"key": scope, "operator": "In", "values": ["regional"]})
+        return {
+            "apiVersion": f"{labels.KARPENTER_GROUP}/v1",
+            "kind": "NodePool",
+            "metadata": {
+                "name": name,
+                "labels": {**identity, labels.KARPENTER_MANAGED_BY: "kaito"},
+            },
+            "spec": {
+                "replicas": replicas,
+                "template": {
+                    "metadata": {"labels": {**dict(wanted.labels), **identity}},
+                    "spec": {
+                        "nodeClassRef": {
+                            "group": self.node_class.group,
+                            "kind": self.node_class.kind,
+                            "name": wanted.node_class or self.node_class.name,
+                        },
+                        "requirements": requirements,
+                        "taints": [
+                            {
+                                "key": labels.GPU_TAINT_KEY,
+                                "value": labels.GPU_TAINT_VALUE,
+                                "effect": "NoSchedule",
+                            }
+                        ],
+                    },
+                },
+                "disruption": {
+                    "consolidateAfter": "0s",
+                    "budgets": [{"nodes": "1", "reasons": ["Drifted"]}],
+                },
+            },
+        }
+
+
+def pool_name(wanted: Wanted) -> str:
+    """`<namespace>-<name>-<hash>`, cut where it is too long.
+
+    KAITO has no hash where the name is short, so that `a-b/c` and `a/b-c` share one pool there.
+    """
+    meta = wanted.owner.metadata
+    named = f"{meta.namespace}/{meta.name}/{meta.uid}"
+    digest = hashlib.sha256(named.encode()).hexdigest()[:_HASH_LENGTH]
+    room = _NAME_LENGTH - _HASH_LENGTH - 1
+    return f"{f'{meta.namespace}-{meta.name}'[:room].rstrip('-.')}-{digest}"
+
+
+def _name(wanted: Wanted, supply: Supply) -> str:
+    """Of the pool in use: one that KAITO made for the workspace stays under its own name."""
+    own = pool_name(wanted)
+    live = sorted(p.metadata.name for p in supply.pools if not p.metadata.is_deleting)
+    return own if own in live or not live else live[0]
+
+
+def _broken(pool: NodePool) -> Condition | None:
+    """What Karpenter refuses about the pool; waiting does not help."""
+    return next((c for c in pool.status.conditions if c.status == "False" and c.message), None)
+
+
+def _say_missing(wanted: Wanted, pool: NodePool, claims: tuple[NodeClaim, ...], ready: int) -> str:
+    if claims:
+        return say_waiting(wanted, claims, ready)
+    return (
+        f"{ready} of {wanted.count} nodes are ready; NodePool {pool.metadata.name} has made no "
+        "NodeClaim yet: is Karpenter running, with its feature gate StaticCapacity?"
+    )
+
+
+def _pending(message: str) -> Assessment:
+    return Assessment(state="claims pending", reason="NodeClaimNotReady", message=message)
