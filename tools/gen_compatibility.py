@@ -7,23 +7,21 @@ Whatever can be read from the code (kinds, verbs, subresources, columns, limits)
 the sentences around it are here.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
+from _generated import REFERENCE, finish
 from kaito.local.apiserver import housekeeping, paths, watching
 from kaito.local.apiserver.bodies import MOST_BYTES
 from kaito.local.apiserver.dispatch import STREAMING, UNSUPPORTED_SUBRESOURCES
 from kaito.local.apiserver.fields import FIELDS
-from kaito.local.apiserver.kinds import BUILTIN
+from kaito.local.apiserver.kinds import BUILTIN, KEPT_WITHOUT_EFFECT
 from kaito.local.apiserver.registry import ALL_VERBS, Served
 from kaito.local.apiserver.rules.services import NETWORK, NODE_PORTS
 from kaito.local.apiserver.table.columns import builtin_columns
 from kaito.local.schema.definitions import kind_names
 from kaito.local.store.broadcast import QUEUE_LIMIT
 
-TARGET = Path(__file__).parent.parent / "docs/reference/compatibility.md"
 WIRE_ONLY = frozenset({"Binding", "DeleteOptions", "Eviction", "Scale", "Status"})
 """Kinds that are sent and received but never stored."""
 
@@ -82,10 +80,9 @@ Not supported: conversion webhooks, CEL rules (`x-kubernetes-validations` are ke
 MISSING = """## Not supported
 
 - Roles and who may do what: there is one user, and the access reviews answer yes to everything.
-- Admission webhooks and policies. The rules of the kaito.sh kinds run inside the server.
+- Calling admission webhooks, and policies. The rules of the kaito.sh kinds run inside the server.
 - OpenAPI v2 (it is empty), `/metrics`, `/api/v1/watch/...` (the old form of watches), CBOR,
   answers in protobuf.
-- Disruption budgets are stored; evictions do not look at them.
 - `ResourceQuota`, `LimitRange`, priority and preemption.
 - The built-in kinds that are not in the table above:
 """
@@ -127,9 +124,11 @@ def kinds() -> str:
             if "list" in served.verbs
         ),
     )
+    kept = ", ".join(f"`{kind}`" for kind in KEPT_WITHOUT_EFFECT)
     streams = ", ".join(f"`{name}`" for name in sorted(STREAMING))
     return (
         f"## Built-in kinds\n\n{main}\n\n"
+        f"Stored, so that charts install, and without effect here: {kept}.\n\n"
         f"The streams of pods ({streams}) are served by the node agent: `kubectl logs`, `exec`, "
         "`attach`\nand `port-forward` work over WebSockets and SPDY.\n\n"
         "Every kind can be selected by the fields `metadata.name` and `metadata.namespace`.\n\n"
@@ -161,17 +160,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def main() -> int:
     """Write or check the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    wanted = render()
-    if not parser.parse_args().check:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(wanted)
-        return 0
-    if TARGET.exists() and TARGET.read_text() == wanted:
-        return 0
-    print(f"{TARGET.name} is not up to date: run python tools/gen_compatibility.py")
-    return 1
+    return finish((REFERENCE / "compatibility.md", render()))
 
 
 if __name__ == "__main__":

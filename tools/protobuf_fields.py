@@ -17,6 +17,7 @@ from pathlib import Path
 
 OUTPUT = Path(__file__).parent.parent / "src/kaito/local/apiserver/protobuf/fields.json"
 PACKAGES = {
+    "admissionregistration/v1": "admissionregistration/v1",
     "apps/v1": "apps/v1",
     "authentication/v1": "authentication/v1",
     "authorization/v1": "authorization/v1",
@@ -25,14 +26,19 @@ PACKAGES = {
     "coordination/v1": "coordination/v1",
     "core/v1": "core/v1",
     "discovery/v1": "discovery/v1",
+    "networking/v1": "networking/v1",
     "policy/v1": "policy/v1",
+    "rbac/v1": "rbac/v1",
+    "scheduling/v1": "scheduling/v1",
     "storage/v1": "storage/v1",
 }
 META = ("meta/v1", "pkg/apis/meta/v1")
-ALIASES = {"metav1": "meta/v1", "v1": "core/v1", "corev1": "core/v1", "types": "types"}
+ALIASES = {"metav1": "meta/v1", "v1": "core/v1", "apiv1": "core/v1", "corev1": "core/v1", "types": "types"}
 ALPHA = "schedulingv1alpha"
 """Types of alpha APIs: a server without those APIs drops such fields."""
 ROOTS = (
+    "admissionregistration/v1.MutatingWebhookConfiguration",
+    "admissionregistration/v1.ValidatingWebhookConfiguration",
     "apps/v1.ControllerRevision",
     "apps/v1.Deployment",
     "apps/v1.ReplicaSet",
@@ -57,8 +63,14 @@ ROOTS = (
     "core/v1.ServiceAccount",
     "discovery/v1.EndpointSlice",
     "meta/v1.DeleteOptions",
+    "networking/v1.NetworkPolicy",
     "policy/v1.Eviction",
     "policy/v1.PodDisruptionBudget",
+    "rbac/v1.ClusterRole",
+    "rbac/v1.ClusterRoleBinding",
+    "rbac/v1.Role",
+    "rbac/v1.RoleBinding",
+    "scheduling/v1.PriorityClass",
     "storage/v1.StorageClass",
 )
 SPECIAL = {

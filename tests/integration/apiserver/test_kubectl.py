@@ -102,6 +102,35 @@ async def test_custom_resources_from_definition_to_deletion(defined: Clients) ->
     assert (await defined.kubectl("get", "wd")).err.startswith("No resources found")
 
 
+async def test_kinds_that_charts_bring_are_kept_and_printed(clients: Clients) -> None:
+    await clients.kubectl("create", "clusterrole", "reader", "--verb=get", "--resource=pods")
+    await clients.kubectl(
+        "create", "clusterrolebinding", "all", "--clusterrole=reader",
+        "--serviceaccount=default:kaito", "--user=ann",
+    )  # fmt: skip
+    await clients.kubectl("create", "role", "local", "--verb=get", "--resource=pods")
+    await clients.kubectl("create", "rolebinding", "one", "--role=local", "--group=team")
+    await clients.kubectl("create", "priorityclass", "high", "--value=1000")
+    closed = {"podSelector": {"matchLabels": {"app": "a"}}, "policyTypes": ["Ingress"]}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": closed}
+    manifest = json.dumps({**policy, "metadata": {"name": "closed"}})
+    await clients.kubectl("apply", "-f", "-", stdin=manifest)
+    rows = [
+        line.split()[:2]
+        for kind in ("clusterrolebinding", "rolebinding", "priorityclass", "netpol")
+        for line in (await clients.kubectl("get", kind, "--no-headers")).out.splitlines()
+    ]
+    assert rows == [
+        ["all", "ClusterRole/reader"],
+        ["one", "Role/local"],
+        ["high", "1000"],
+        ["closed", "app=a"],
+    ]
+    wide = (await clients.kubectl("get", "clusterrolebinding", "-o", "wide", "--no-headers")).out
+    assert wide.split()[-2:] == ["ann", "default/kaito"]
+    assert "reader" in (await clients.kubectl("describe", "clusterrole", "reader")).out
+
+
 async def test_unknown_fields_are_refused_by_the_server(defined: Clients) -> None:
     manifest = json.dumps(widget("one", sise=5))
     refused = await defined.kubectl("apply", "-f", "-", stdin=manifest, check=False)

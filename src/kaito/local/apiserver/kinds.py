@@ -267,7 +267,82 @@ _CLUSTER = (
     ),
 )
 
-BUILTIN = (*_CORE, *_WORKLOADS, *_CLUSTER)
+_KEPT = (
+    # Stored for the charts that bring them, and without effect: see KEPT_WITHOUT_EFFECT.
+    Served(
+        group="admissionregistration.k8s.io",
+        version="v1",
+        plural="mutatingwebhookconfigurations",
+        kind="MutatingWebhookConfiguration",
+        singular="mutatingwebhookconfiguration",
+        namespaced=False,
+        categories=("api-extensions",),
+    ),
+    Served(
+        group="admissionregistration.k8s.io",
+        version="v1",
+        plural="validatingwebhookconfigurations",
+        kind="ValidatingWebhookConfiguration",
+        singular="validatingwebhookconfiguration",
+        namespaced=False,
+        categories=("api-extensions",),
+    ),
+    Served(
+        group="networking.k8s.io",
+        version="v1",
+        plural="networkpolicies",
+        kind="NetworkPolicy",
+        singular="networkpolicy",
+        short_names=("netpol",),
+    ),
+    Served(
+        group="rbac.authorization.k8s.io",
+        version="v1",
+        plural="clusterrolebindings",
+        kind="ClusterRoleBinding",
+        singular="clusterrolebinding",
+        namespaced=False,
+        counts_generations=False,
+    ),
+    Served(
+        group="rbac.authorization.k8s.io",
+        version="v1",
+        plural="clusterroles",
+        kind="ClusterRole",
+        singular="clusterrole",
+        namespaced=False,
+        counts_generations=False,
+    ),
+    Served(
+        group="rbac.authorization.k8s.io",
+        version="v1",
+        plural="rolebindings",
+        kind="RoleBinding",
+        singular="rolebinding",
+        counts_generations=False,
+    ),
+    Served(
+        group="rbac.authorization.k8s.io",
+        version="v1",
+        plural="roles",
+        kind="Role",
+        singular="role",
+        counts_generations=False,
+    ),
+    Served(
+        group="scheduling.k8s.io",
+        version="v1",
+        plural="priorityclasses",
+        kind="PriorityClass",
+        singular="priorityclass",
+        namespaced=False,
+        short_names=("pc",),
+    ),
+)
+
+KEPT_WITHOUT_EFFECT = (*(served.kind for served in _KEPT), "PodDisruptionBudget")
+"""Kinds that are stored, so that a chart installs, and that nothing here acts on."""
+BUILTIN = (*_CORE, *_WORKLOADS, *_CLUSTER, *_KEPT)
 
 
 def builtin_registry() -> Registry:

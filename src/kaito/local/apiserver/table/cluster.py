@@ -219,3 +219,48 @@ def _some(found: list[str], missing: str = NONE) -> str:
     if len(found) > 3:
         return f"{','.join(found[:3])} + {len(found) - 3} more..."
     return ",".join(found) or missing
+
+
+def _role(binding: Manifest) -> Cell:
+    reference = binding.get("roleRef") or {}
+    return f"{reference.get('kind', '')}/{reference.get('name', '')}"
+
+
+def _subjects(binding: Manifest, kind: str) -> Cell:
+    found = [subject for subject in binding.get("subjects") or () if subject.get("kind") == kind]
+    names = (
+        f"{subject.get('namespace', '')}/{subject['name']}"
+        if kind == "ServiceAccount"
+        else str(subject["name"])
+        for subject in found
+    )
+    return ", ".join(names)
+
+
+def _pod_selector(policy: Manifest) -> Cell:
+    wanted = at(policy, "spec", "podSelector", "matchLabels") or {}
+    return ",".join(f"{key}={value}" for key, value in sorted(wanted.items())) or NONE
+
+
+ROLE_COLUMNS = (NAME, text("Created At", "metadata", "creationTimestamp", missing=""))
+BINDING_COLUMNS = (
+    NAME,
+    computed("Role", _role),
+    AGE,
+    computed("Users", lambda binding: _subjects(binding, "User"), wide=True),
+    computed("Groups", lambda binding: _subjects(binding, "Group"), wide=True),
+    computed("ServiceAccounts", lambda binding: _subjects(binding, "ServiceAccount"), wide=True),
+)
+POLICY_COLUMNS = (NAME, computed("Pod-Selector", _pod_selector), AGE)
+WEBHOOK_COLUMNS = (
+    NAME,
+    computed("Webhooks", lambda configuration: len(configuration.get("webhooks") or ())),
+    AGE,
+)
+PRIORITY_COLUMNS = (
+    NAME,
+    number("Value", "value"),
+    computed("Global-Default", lambda found: str(bool(found.get("globalDefault"))).lower()),
+    AGE,
+    text("PreemptionPolicy", "preemptionPolicy", missing=""),
+)

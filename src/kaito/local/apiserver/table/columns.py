@@ -7,6 +7,8 @@ from kaito.local.apiserver.table import cluster, pods, workloads
 from kaito.local.apiserver.table.render import AGE, NAME, Printed
 
 COLUMNS: dict[str, tuple[Printed, ...]] = {
+    "clusterrolebindings.rbac.authorization.k8s.io": cluster.BINDING_COLUMNS,
+    "clusterroles.rbac.authorization.k8s.io": cluster.ROLE_COLUMNS,
     "configmaps": cluster.CONFIG_MAP_COLUMNS,
     "controllerrevisions.apps": cluster.REVISION_COLUMNS,
     "customresourcedefinitions.apiextensions.k8s.io": cluster.DEFINITION_COLUMNS,
@@ -16,17 +18,23 @@ COLUMNS: dict[str, tuple[Printed, ...]] = {
     "events": cluster.EVENT_COLUMNS,
     "jobs.batch": workloads.JOB_COLUMNS,
     "leases.coordination.k8s.io": cluster.LEASE_COLUMNS,
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": cluster.WEBHOOK_COLUMNS,
     "namespaces": cluster.NAMESPACE_COLUMNS,
+    "networkpolicies.networking.k8s.io": cluster.POLICY_COLUMNS,
     "nodes": cluster.NODE_COLUMNS,
     "persistentvolumeclaims": cluster.CLAIM_COLUMNS,
     "poddisruptionbudgets.policy": cluster.BUDGET_COLUMNS,
     "pods": pods.POD_COLUMNS,
+    "priorityclasses.scheduling.k8s.io": cluster.PRIORITY_COLUMNS,
     "replicasets.apps": workloads.REPLICA_SET_COLUMNS,
+    "rolebindings.rbac.authorization.k8s.io": cluster.BINDING_COLUMNS,
+    "roles.rbac.authorization.k8s.io": cluster.ROLE_COLUMNS,
     "secrets": cluster.SECRET_COLUMNS,
     "serviceaccounts": cluster.SERVICE_ACCOUNT_COLUMNS,
     "services": cluster.SERVICE_COLUMNS,
     "statefulsets.apps": workloads.STATEFUL_SET_COLUMNS,
     "storageclasses.storage.k8s.io": cluster.STORAGE_CLASS_COLUMNS,
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": cluster.WEBHOOK_COLUMNS,
 }
 
 
