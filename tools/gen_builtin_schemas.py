@@ -5,7 +5,6 @@ what those leave out from `builtin_schema_facts.yaml` next to this file. No desc
 over. With `--check`, nothing is written and the exit status is 1 when the file is not up to date.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -16,6 +15,8 @@ from typing import Any
 
 import yaml
 from kubernetes.client import models
+
+from _generated import finish
 
 Document = dict[str, Any]
 
@@ -101,16 +102,7 @@ class Collector:
 
 def main() -> int:
     """Write or check the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    content = render_file()
-    if not parser.parse_args().check:
-        TARGET.write_text(content)
-        return 0
-    current = TARGET.read_text() if TARGET.exists() else ""
-    if current != content:
-        print(f"{TARGET} is not up to date: run tools/gen_builtin_schemas.py", file=sys.stderr)
-    return int(current != content)
+    return finish((TARGET, render_file()))
 
 
 def render_file() -> str:

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from _generated import REFERENCE, finish
+from kaito.api.crd.definition import Version
+from kaito.api.kinds import KINDS
+from kaito.controllers.announced.kinds import ANNOUNCED
 from kaito.local.apiserver import housekeeping, paths, watching
 from kaito.local.apiserver.bodies import MOST_BYTES
 from kaito.local.apiserver.dispatch import STREAMING, UNSUPPORTED_SUBRESOURCES
@@ -77,6 +80,12 @@ Not supported: conversion webhooks, CEL rules (`x-kubernetes-validations` are ke
 `selectableFields`.
 """
 
+OUR_KINDS = """## The kinds of kaito.sh
+
+Their definitions are installed when the plane starts; every shape of KAITO 0.12 is admitted. A kind
+that is stored only is validated and kept; nothing runs it yet, and its status says so.
+"""
+
 MISSING = """## Not supported
 
 - Roles and who may do what: there is one user, and the access reviews answer yes to everything.
@@ -90,7 +99,8 @@ MISSING = """## Not supported
 
 def render() -> str:
     """The whole page."""
-    parts = [INTRODUCTION, REQUESTS, kinds(), CUSTOM, MISSING.rstrip(), missing_kinds()]
+    parts = [INTRODUCTION, REQUESTS, kinds(), OUR_KINDS, our_kinds(), CUSTOM]
+    parts += [MISSING.rstrip(), missing_kinds()]
     subresources = ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED_SUBRESOURCES))
     parts.append(f"- Subresources that answer with a 501: {subresources}.\n")
     return "\n".join(part.rstrip("\n") + ("\n" if part.endswith("\n") else "") for part in parts)
@@ -134,6 +144,28 @@ def kinds() -> str:
         "Every kind can be selected by the fields `metadata.name` and `metadata.namespace`.\n\n"
         f"{printed}\n"
     )
+
+
+def our_kinds() -> str:
+    """The table of the kaito.sh kinds."""
+    stored_only = {announced.resource.kind for announced in ANNOUNCED}
+    rows = (
+        (
+            kind.definition.kind,
+            ", ".join(_version(version) for version in kind.definition.versions),
+            ", ".join(kind.definition.short_names),
+            ", ".join(kind.definition.categories),
+            "namespace" if kind.definition.is_namespaced else "cluster",
+            "stored only" if kind.definition.kind in stored_only else "runs",
+        )
+        for kind in KINDS
+    )
+    head = ("Kind", "Versions", "Short names", "Categories", "Scope", "In this release")
+    return table(head, rows) + "\n"
+
+
+def _version(version: Version) -> str:
+    return f"{version.name} (deprecated)" if version.warning else version.name
 
 
 def verbs(served: Served) -> str:

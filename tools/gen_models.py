@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
+from _generated import REFERENCE, finish
 from kaito.base.quantity import GIB, MIB
 from kaito.catalog.cache_layers import CacheLayers, LatentLayers, StateLayers
 from kaito.catalog.clouds import aws_prices, azure_prices, gcp_prices
@@ -13,7 +13,6 @@ from kaito.catalog.lookup import PRESETS
 from kaito.catalog.preset import ModelFacts, Preset
 from kaito.catalog.retired import RETIRED
 
-_TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "models.md"
 _INTRODUCTION = """\
 # Models and machines
 
@@ -61,15 +60,7 @@ _LISTS = (
 
 def main() -> int:
     """Write or compare; 1 when --check finds a difference."""
-    text = render()
-    if "--check" in sys.argv[1:]:
-        if _TARGET.exists() and _TARGET.read_text() == text:
-            return 0
-        print(f"{_TARGET} is out of date; run: make generate", file=sys.stderr)
-        return 1
-    _TARGET.parent.mkdir(parents=True, exist_ok=True)
-    _TARGET.write_text(text)
-    return 0
+    return finish((REFERENCE / "models.md", render()))
 
 
 def render() -> str:

@@ -33,7 +33,8 @@ PACKAGES = {
     "storage/v1": "storage/v1",
 }
 META = ("meta/v1", "pkg/apis/meta/v1")
-ALIASES = {"metav1": "meta/v1", "v1": "core/v1", "apiv1": "core/v1", "corev1": "core/v1", "types": "types"}
+ALIASES = {"metav1": "meta/v1", "types": "types"}
+ALIASES |= dict.fromkeys(("v1", "apiv1", "corev1"), "core/v1")
 ALPHA = "schedulingv1alpha"
 """Types of alpha APIs: a server without those APIs drops such fields."""
 ROOTS = (

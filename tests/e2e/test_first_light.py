@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,14 +253,14 @@ def _shell_blocks(page: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("block", _shell_blocks("README.md")[1:], ids=["look", "serve"])
+@pytest.mark.parametrize("block", _shell_blocks("README.md")[1:], ids=["look", "serve", "plan"])
 def test_the_readmes_commands_run(plane: RunningPlane, tmp_path: Path, block: str) -> None:
     """As written, but for the state folder, and for stopping the plane that others still use."""
     script = block.replace("$PWD/.kaito", str(plane.state)).replace("kaito down", "kaito status")
     # Port 80 may not be bound here; the page says where to look then.
     script = re.sub(r"http://\$\(kubectl [^)]*\)", _address(plane, SMALL), script)
     tools = kubernetes_tools.tool_path("kubectl").parent
-    path = f"{tools}:{plane.environment['PATH']}"
+    path = f"{Path(sys.executable).parent}:{tools}:{plane.environment['PATH']}"
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", script],
         cwd=ROOT,

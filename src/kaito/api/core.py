@@ -363,6 +363,14 @@ JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", type=Job
 LEASES = Resource(
     group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", type=Lease
 )
+STORAGE_CLASSES = Resource(
+    group="storage.k8s.io",
+    version="v1",
+    plural="storageclasses",
+    kind="StorageClass",
+    type=Object,
+    namespaced=False,
+)
 CRDS = Resource(
     group="apiextensions.k8s.io",
     version="v1",

@@ -22,9 +22,54 @@ class Explanation:
 
 _ADVICE: dict[str, tuple[str, str]] = {
     "InsufficientMemory": ("kaito models list", "choose a model that fits this machine"),
+    "InvalidDemand": (
+        "kaito plan {preset}",
+        "correct what the message names, in the ConfigMap or the Workspace",
+    ),
+    "UnsupportedAccelerator": (
+        "kaito plan {preset} --all",
+        "make a workspace with an instance type that the message names",
+    ),
+    "UnknownInstanceType": (
+        "kaito plan {preset} --all",
+        "make a workspace with an instance type of that list",
+    ),
+    "NonUniformNodes": (
+        "kubectl get nodes -L nvidia.com/gpu.product,nvidia.com/gpu.count,nvidia.com/gpu.memory",
+        "narrow resource.labelSelector to nodes of one kind",
+    ),
+    "UnknownNodes": (
+        "kubectl get nodes -L nvidia.com/gpu.product,nvidia.com/gpu.count,nvidia.com/gpu.memory",
+        "install NVIDIA's GPU feature discovery, or set the labels by hand",
+    ),
+    "PartitionNotOffered": (
+        "kubectl describe nodes",
+        "ask for what the nodes offer in resource.partition",
+    ),
+    "RemoteCodeNotAllowed": (
+        "kaito models describe {preset}",
+        "allow it in inference_config.yaml, or choose another model",
+    ),
+    "PeersUnreachable": (
+        "kubectl get pods -n {namespace} -l kaito.sh/workspace={name} -o wide",
+        "see why the pod that the message names is missing",
+    ),
+    "NodeNotReady": ("kubectl get nodes", ""),
     "InsufficientCapacity": (
         "kubectl get nodeclaims,workspaces -A",
-        "delete a workspace that is not needed; this one goes on by itself",
+        "delete a workspace that is not needed or use another instance type; it goes on by itself",
+    ),
+    "QuotaExceeded": (
+        "kubectl describe nodeclaims -l kaito.sh/workspace={name}",
+        "have the quota raised or use another instance type; it goes on by itself",
+    ),
+    "Unauthorized": (
+        "kubectl describe nodeclaims -l kaito.sh/workspace={name}",
+        "give the provisioner's identity the right that the message names; it goes on by itself",
+    ),
+    "NodePluginsNotReady": (
+        "kubectl get daemonsets -A",
+        "install NVIDIA's device plugin where it is missing",
     ),
     "UnknownPreset": ("kaito models list", "correct inference.preset.name"),
     "UnknownModel": ("kaito models list", "bring the model's files: kaito models import NAME PATH"),
@@ -107,6 +152,6 @@ def _explanation(
         reason=reason,
         message=message,
         since=since,
-        look=look.format(name=name, namespace=namespace),
+        look=look.format(name=name, namespace=namespace, preset=workspace.preset_name),
         then=then,
     )

@@ -8,6 +8,7 @@ Pure: nothing here looks at a machine. The spelling of weight sources is in `wei
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from typing import Any, Final, Literal, Self
 
 import msgspec
@@ -37,6 +38,12 @@ RENDEZVOUS_PORT: Final = 29500
 RAY_PORT: Final = 6379
 RAY_DASHBOARD_PORT: Final = 8265
 
+# --- identity ---------------------------------------------------------------------------------
+USER_ID: Final = 65532
+"""Whom our programs run as in a cluster, and the group that may write their volumes."""
+USER_NAME: Final = "kaito"
+"""The same by name: some libraries ask for it, and the image need not list it."""
+
 # --- HTTP paths -------------------------------------------------------------------------------
 READY_PATH: Final = "/ready"
 """200 once the engine has really answered a one-token request, and still lives."""
@@ -50,6 +57,8 @@ CONFIG_MOUNT: Final = "/mnt/config"
 CONFIG_KEY: Final = "inference_config.yaml"
 CONFIG_FILE: Final = f"{CONFIG_MOUNT}/{CONFIG_KEY}"
 ADAPTER_MOUNT: Final = "/mnt/adapter"
+SCRATCH_MOUNT: Final = "/tmp"  # noqa: S108 - in a container: the one place libraries agree on
+"""The only writable folder of a container whose root is read-only; its HOME too."""
 TERMINATION_LOG: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_BYTES: Final = 4096
 WEIGHTS_MANIFEST: Final = "kaito-weights.json"
@@ -57,6 +66,10 @@ WEIGHTS_MANIFEST: Final = "kaito-weights.json"
 
 # --- environment ------------------------------------------------------------------------------
 ENV_POD_IP: Final = "KAITO_POD_IP"
+ENV_POD_NAME: Final = "KAITO_POD_NAME"
+"""The pod's name: its ordinal says whether it leads where several pods share a model."""
+ENV_RAY_IP: Final = "VLLM_HOST_IP"
+"""The pod's address as vLLM and Ray are to know it, where several pods share a model."""
 ENV_TERMINATION_LOG: Final = "KAITO_TERMINATION_LOG"
 ENV_HUB_AUTH: Final = "HF_TOKEN"
 ENV_HUB_ENDPOINT: Final = "HF_ENDPOINT"
@@ -74,6 +87,8 @@ class ExitCode(IntEnum):
     """No source of the weights could be reached or had them: trying again may help."""
     SOFTWARE = 70
     """The engine died of something that is not listed here."""
+    PEERS = 75
+    """The other pods of the same model did not come, or went: trying again may help."""
     CONFIG = 78
     """`inference_config.yaml` or an engine option is wrong: only an edit helps."""
 
@@ -92,7 +107,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def to_argv(self) -> tuple[str, ...]:
         """The argument list; equal values give equal lists."""
         argv: list[str] = []
-        for field in msgspec.structs.fields(self):
+        for field in _fields(type(self)):
             value = getattr(self, field.name)
             if value == field.default:
                 continue
@@ -104,7 +119,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @classmethod
     def parse_argv(cls, argv: Sequence[str]) -> Self:
         """Read what `to_argv` wrote; `UsageError` names the first argument that is wrong."""
-        fields = {field.name: field for field in msgspec.structs.fields(cls)}
+        fields = {field.name: field for field in _fields(cls)}
         values: dict[str, Any] = {}
         for argument in argv:
             option, equals, text = argument.partition("=")
@@ -144,6 +159,20 @@ class ImportArguments(Arguments, frozen=True, kw_only=True):
     architecture: str = ""
 
 
+class Distributed(msgspec.Struct, frozen=True, kw_only=True):
+    """How the pods of one model find each other: the first leads, the others join its Ray."""
+
+    nodes: int
+    gpus: int
+    """Of all pods together."""
+    leader: str
+    """Host name of the first pod."""
+    port: int
+    """Where its Ray listens."""
+    join_seconds: int
+    """How long the pods wait for each other."""
+
+
 class ServingArguments(Arguments, frozen=True, kw_only=True):
     """What the server is told. Options that only one engine knows go through `engine_option`."""
 
@@ -164,7 +193,19 @@ class ServingArguments(Arguments, frozen=True, kw_only=True):
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
+    enable_expert_parallel: bool = False
+    """Spread a layer's experts over the GPUs instead of splitting each."""
+    max_num_seqs: int = 0
+    """Sequences in one batch; 0 leaves it to the engine, as in the next."""
+    max_num_batched_tokens: int = 0
+    performance_mode: str = ""
+    """vLLM's balanced, interactivity or throughput."""
     distributed_executor_backend: Literal["", "ray", "mp"] = ""
+    nodes: int = 1
+    """Pods that share one model; the next three count only above 1."""
+    leader: str = ""
+    ray_port: int = RAY_PORT
+    join_seconds: int = 1800
     quantization: str = ""
     kv_cache_dtype: str = ""
     load_format: str = ""
@@ -182,6 +223,19 @@ class ServingArguments(Arguments, frozen=True, kw_only=True):
     """`NAME=VALUE` for the engine, under its own name; JSON where the engine takes JSON."""
     config_file: str = ""
     """The `inference_config.yaml`; its values win over everything above."""
+
+    @property
+    def distributed(self) -> Distributed | None:
+        """How this pod takes part in a model of several, or None where it serves alone."""
+        if self.nodes <= 1:
+            return None
+        return Distributed(
+            nodes=self.nodes,
+            gpus=self.tensor_parallel_size * self.pipeline_parallel_size * self.data_parallel_size,
+            leader=self.leader,
+            port=self.ray_port,
+            join_seconds=self.join_seconds,
+        )
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +269,11 @@ _PROGRESS = re.compile(
     r"kaito-progress stage=(?P<stage>\S+) done=(?P<done>\d+) total=(?P<total>\d+) "
     r"eta=(?P<eta>-?\d+) item=(?P<item>.*)\Z"
 )
+
+
+@cache
+def _fields(kind: type[Arguments]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 def _to_text(value: object) -> str:

@@ -14,6 +14,10 @@ from kaito.api.meta import Condition, Manifest, Object, Wire
 from kaito.api.resources import Resource
 from kaito.api.selectors import LabelSelector
 
+DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
+"""v1alpha1 only, as in KAITO 0.12 (spec section 1.1): its schema fills it in."""
+MAX_ADAPTERS = 10
+
 PodTemplateManifest: TypeAlias = Annotated[
     Manifest, Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
 ]
@@ -77,7 +81,7 @@ class DataSource(Wire):
     """Name of the data; for an adapter also the model name it is served under."""
     urls: tuple[str, ...] = ()
     """http(s) addresses of files."""
-    volume_source: VolumeSource = {}
+    volume_source: VolumeSource | None = None
     """A volume, as in a pod's `volumes[]` entry without the name."""
     image: str = ""
     """An image in a registry."""
@@ -88,7 +92,7 @@ class DataSource(Wire):
 class DataDestination(Wire):
     """Where results go; exactly one of volumeSource, image."""
 
-    volume_source: VolumeSource = {}
+    volume_source: VolumeSource | None = None
     """A volume, as in a pod's `volumes[]` entry without the name."""
     image: str = ""
     """An image to push."""
@@ -114,7 +118,9 @@ class InferenceSpec(Wire):
     """A pod template of your own."""
     config: str = ""
     """ConfigMap whose key inference_config.yaml sets engine arguments."""
-    adapters: Annotated[tuple[AdapterSpec, ...], Meta(max_length=10)] = ()
+    adapters: Annotated[
+        tuple[AdapterSpec, ...], Meta(extra_json_schema={"maxItems": MAX_ADAPTERS})
+    ] = ()
     """LoRA adapters to serve."""
 
 
@@ -158,6 +164,83 @@ WorkspaceState: TypeAlias = Literal[
 ]
 
 
+class PlannedMemory(Wire, omit_defaults=False):
+    """Where the memory of the fullest GPU goes, in bytes."""
+
+    total: int = 0
+    """What the GPU has."""
+    usable: int = 0
+    """What the engine may take of it."""
+    weights: int = 0
+    """The model's weights."""
+    activations: int = 0
+    """Peak of one forward pass."""
+    graphs: int = 0
+    """Captured CUDA graphs."""
+    engine: int = 0
+    """Context, kernels and communication buffers."""
+    cache: int = 0
+    """What is left for the KV cache."""
+
+
+class PlannedPrice(Wire, omit_defaults=False):
+    """What an hour costs on demand, and by which list."""
+
+    usd: str = ""
+    """US dollars."""
+    region: str = ""
+    """Region of the price; others differ."""
+    as_of: str = ""
+    """Date of the list."""
+
+
+class PlanStatus(Wire, omit_defaults=False):
+    """The plan the workspace runs by. Whenever what it is computed from changes, so does it."""
+
+    version: int = 0
+    """Of these fields' meaning: 1."""
+    inputs_hash: str = ""
+    """Hash of model, machine, demand and planner: with another one the plan was computed anew."""
+    runtime: str = ""
+    """vllm or transformers."""
+    instance_type: str = ""
+    """Machine it is planned for; empty for this machine."""
+    nodes: int = 0
+    """Machines of it."""
+    gpus_per_node: int = 0
+    """GPUs that one pod asks for; 0: none."""
+    tensor_parallel_size: int = 0
+    """GPUs that share every layer."""
+    pipeline_parallel_size: int = 0
+    """Groups of GPUs that the layers are spread over."""
+    data_parallel_size: int = 0
+    """Copies of the model."""
+    context_tokens: int = 0
+    """Longest sequence that is accepted."""
+    concurrency: int = 0
+    """Sequences of that length that the cache holds at once."""
+    cache_tokens: int = 0
+    """Tokens that the cache holds."""
+    memory_per_gpu: PlannedMemory | None = None
+    """Where the memory of the fullest GPU goes; absent where there is none."""
+    memory: int = 0
+    """Main memory of one pod, in bytes."""
+    disk: int = 0
+    """Disk of one node, in bytes."""
+    start_up_seconds: int = 0
+    """Estimate of the time from `kubectl apply` to the first answer."""
+    price_per_hour: PlannedPrice | None = None
+    """Of all nodes by a public list; absent where none has them."""
+    overrides: tuple[str, ...] = ()
+    """Choices of the planner that the user's settings replaced."""
+    notes: tuple[str, ...] = ()
+    """What to know about it."""
+    working: tuple[str, ...] = ()
+    """The arithmetic in words."""
+    in_cluster: str = ""
+    """On one machine: what the plan would be on the instance type that was asked for."""
+
+
 class WorkspaceStatus(Wire):
     """What was observed."""
 
@@ -167,6 +250,8 @@ class WorkspaceStatus(Wire):
     """Names of the nodes the workspace runs on."""
     target_node_count: int = 0
     """How many nodes the plan needs."""
+    plan: PlanStatus | None = None
+    """What the model was planned to run on, and with which limits."""
     conditions: tuple[Condition, ...] = ()
     """What holds and what does not, each with its reason."""
     performance: PerformanceStatus | None = None

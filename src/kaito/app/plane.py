@@ -11,18 +11,23 @@ import secrets
 import socket as socket_module
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kaito.api.core import CRDS
-from kaito.api.crd import nodeclaim_crd, workspace_crd
+from kaito.api.crd import nodeclaim_crd
+from kaito.api.kinds import KINDS
+from kaito.api.meta import Object
+from kaito.api.resources import reading
 from kaito.api.workspace import WORKSPACES
-from kaito.app.admission import KaitoAdmission
+from kaito.app.admission import ONE_MACHINE, KaitoAdmission
 from kaito.app.state import PlaneAddress, PlaneLock, StateFolder
 from kaito.app.workspaces import workspace_controller
 from kaito.base.clock import Clock, SystemClock
 from kaito.base.errors import KaitoError
 from kaito.catalog.instances import gpus_of
+from kaito.catalog.lookup import find_preset
+from kaito.controllers.announced.controller import announced_controllers
 from kaito.kube.client import Client
 from kaito.kube.config import on_socket
 from kaito.kube.controller.runner import Runner
@@ -33,6 +38,7 @@ from kaito.local.builtin.all import builtin_controllers
 from kaito.local.builtin.live import ApiLive
 from kaito.local.builtin.machines.observed import MachineFacts
 from kaito.local.machine import observe_machine
+from kaito.local.models import ModelsFolder
 from kaito.local.node.agent import AgentSettings, NodeAgent
 from kaito.local.store.sqlite import SqliteStore
 from kaito.planner.machine import Machine
@@ -81,7 +87,7 @@ async def run_plane(
         store = await SqliteStore.open(state.database)
         stack.push_async_callback(store.close)
         token = _token(state.pki / "token")
-        server = ApiServer(store, clock, token=token, admission=KaitoAdmission())
+        server = ApiServer(store, clock, token=token, admission=_admission(state))
         pki = ensure_pki(state.pki, clock.now())
         url = f"https://{_HOST}:{await _listen(server, options, pki)}"
         stack.push_async_callback(server.stop)
@@ -103,8 +109,9 @@ async def _run_parts(client: Client, server: ApiServer, state: StateFolder, cloc
         workspaces=WORKSPACES,
         gpus_of=gpus_of,
         live=ApiLive(client),
+        custom=tuple(reading(k.resource, Object) for k in KINDS if k.resource != WORKSPACES),
     )
-    controllers = (*built_in, workspace_controller(state, machine))
+    controllers = (*built_in, workspace_controller(state, machine), *announced_controllers())
     async with NodeAgent(client, settings, clock=clock) as agent:
         server.attach_pods(agent.streams)
         try:
@@ -114,6 +121,16 @@ async def _run_parts(client: Client, server: ApiServer, state: StateFolder, cloc
         finally:
             # An orderly end frees the machine; after a crash the containers run on and are adopted.
             await agent.stop_containers(grace=_STOP_GRACE_SECONDS)
+
+
+def _admission(state: StateFolder) -> KaitoAdmission:
+    models = ModelsFolder(state.models)
+
+    def has_weights(name: str) -> bool:
+        preset = find_preset(name)
+        return preset is not None and models.facts(preset.name) is not None
+
+    return KaitoAdmission(replace(ONE_MACHINE, has_weights=has_weights))
 
 
 def _machine_facts(machine: Machine, gpus: int) -> MachineFacts:
@@ -169,5 +186,5 @@ def _is_free(port: int) -> bool:
 
 async def _install_crds(client: Client) -> None:
     """The kinds that the controllers watch. Applying what is there already writes nothing."""
-    for manifest in (workspace_crd(), nodeclaim_crd()):
+    for manifest in (*(kind.definition.to_manifest() for kind in KINDS), nodeclaim_crd()):
         await client.apply(CRDS, manifest, manager=_MANAGER)

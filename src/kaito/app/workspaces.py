@@ -10,9 +10,11 @@ from kaito.app.state import StateFolder
 from kaito.controllers.workspace.controller import WorkspaceController
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.local.models import ModelsFolder
+from kaito.planner.gpu import plan_on_gpus
 from kaito.planner.machine import Machine, plan_on_machine
 from kaito.planner.plan import Plan, PlanRequest, Refusal
-from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
+from kaito.provision.claims import NodeClaims
+from kaito.provision.port import NodeClass
 from kaito.render.settings import RenderSettings
 
 _PASSED_ON = (runtime.ENV_HUB_ENDPOINT,)
@@ -34,9 +36,14 @@ def workspace_controller(state: StateFolder, machine: Machine) -> WorkspaceContr
                 serving_image=runtime.serving_image(__version__),
                 weights_path=str(state.models),
                 environment=_passed_on(os.environ),
+                has_containers=False,
             ),
-            provisioner=NodeClaimProvisioner(NodeClass(group=GROUP, kind="KaitoNodeClass")),
+            # Every node here is this machine, whose memory the claims account for.
+            provisioner=NodeClaims(
+                node_class=NodeClass(group=GROUP, kind="KaitoNodeClass"), uses_existing=False
+            ),
             planner=planner,
+            preview=plan_on_gpus,
             facts_at_hand=ModelsFolder(state.models).facts,
         )
     )

@@ -30,9 +30,11 @@ VERBS = (
     Verb("validate", "check manifests without a cluster", GROUPS[1]),
     Verb("explain", "say what a workspace waits for, since when, and what to do", GROUPS[2]),
     Verb("chat", "talk to a model", GROUPS[2]),
+    Verb("plan", "say what a model would run on, why, and what it costs", GROUPS[2]),
     Verb("models list", "list the models that kaito knows", GROUPS[2]),
     Verb("models describe", "show a model and how it would run on this machine", GROUPS[2]),
     Verb("models import", "bring a model's files from a folder", GROUPS[2]),
+    Verb("operator", "run the controllers in a cluster", GROUPS[3]),
     Verb("version", "print the version", GROUPS[3]),
 )
 

@@ -6,7 +6,7 @@ only the caller knows whether that is safe.
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -19,6 +19,7 @@ from kaito.api.resources import Resource
 from kaito.base.logs import facts
 from kaito.kube import errors
 from kaito.kube.config import Cluster
+from kaito.kube.traffic import Sent, Traffic
 
 T = TypeVar("T", bound=Object)
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -79,8 +80,10 @@ class _Envelope(msgspec.Struct):
 class Client:
     """A connection to one API server. Use as an async context manager."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, traffic: Traffic | None = None) -> None:
+        """`traffic` is asked before each request and told of each answer."""
         self.cluster = cluster
+        self._traffic = traffic
         self._session: aiohttp.ClientSession | None = None
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -158,7 +161,12 @@ class Client:
                 )
 
     async def watch(
-        self, resource: Resource[T], *, revision: str, query: Mapping[str, str]
+        self,
+        resource: Resource[T],
+        *,
+        revision: str,
+        query: Mapping[str, str],
+        namespace: str = "",
     ) -> AsyncIterator[WatchEvent[T]]:
         """Changes after `revision`, until the server ends the stream. `Gone` when it is too old."""
         parameters = {
@@ -168,7 +176,8 @@ class Client:
             "resourceVersion": revision,
             **query,
         }
-        async with self.open("GET", resource.path(), query=parameters) as response:
+        path = resource.path(namespace=namespace)
+        async with self.open("GET", path, query=parameters) as response:
             async for line in _lines(response):
                 envelope: _Envelope = self._decode(_Envelope, line)
                 yield self._event(resource, envelope)
@@ -176,6 +185,11 @@ class Client:
     def _event(self, resource: Resource[T], envelope: "_Envelope") -> WatchEvent[T]:
         if envelope.type == "ERROR":
             raise _watch_error(envelope.object, str(resource))
+        if envelope.type == "BOOKMARK":
+            # It carries an empty object, which need not have its kind's form: kube-apiserver sends
+            # Pods with `containers: null`.
+            mark = self._decode(Object, envelope.object)
+            return WatchEvent("BOOKMARK", resource.type(metadata=mark.metadata))
         try:
             return WatchEvent(envelope.type, self._decode(resource.type, envelope.object))
         except errors.Unreadable as error:
@@ -283,10 +297,13 @@ class Client:
         if token := self.cluster.current_token():
             sent["Authorization"] = f"Bearer {token}"
         parameters = {name: value for name, value in (query or {}).items() if value}
-        pending = self._session.request(
-            method, self.cluster.url + path, params=parameters, data=data, headers=sent
+        session, url = self._session, self.cluster.url + path
+        return _Answer(
+            lambda: session.request(method, url, params=parameters, data=data, headers=sent),
+            sent=Sent(method, path, is_watch="watch" in parameters),
+            server=self._server_name(),
+            traffic=self._traffic,
         )
-        return _Answer(pending, where=f"{method} {path}", server=self._server_name())
 
     def _server_name(self) -> str:
         return str(self.cluster.unix_socket or self.cluster.url)
@@ -305,28 +322,40 @@ class Client:
 class _Answer:
     """An answer that is either a success or raised as an `ApiError`."""
 
-    def __init__(self, pending: Any, *, where: str, server: str) -> None:
-        self._pending = pending
-        self._where = where
+    def __init__(
+        self, start: Callable[[], Any], *, sent: Sent, server: str, traffic: Traffic | None
+    ) -> None:
+        self._start = start
+        self._sent = sent
         self._server = server
+        self._traffic = traffic
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
+        if self._traffic:
+            await self._traffic.admit(self._sent)
+        self._pending = self._start()
         try:
             response: aiohttp.ClientResponse = await self._pending.__aenter__()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._answered(0)
             raise errors.Unavailable(
                 f"the API server at {self._server} does not answer ({error})",
                 hint="is it running? see `kaito status`",
             ) from error
+        self._answered(response.status)
         if response.status < 400:
             return response
         body = await response.read()
         response.release()
         retry_after = response.headers.get("Retry-After", "")
-        raise errors.to_error(response.status, body, where=self._where, retry_after=retry_after)
+        raise errors.to_error(response.status, body, where=str(self._sent), retry_after=retry_after)
 
     async def __aexit__(self, *raised: Any) -> None:
         await self._pending.__aexit__(*raised)
+
+    def _answered(self, status: int) -> None:
+        if self._traffic:
+            self._traffic.answered(self._sent, status)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

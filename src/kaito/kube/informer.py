@@ -10,7 +10,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from kaito.api.meta import Key, Object
@@ -21,7 +21,7 @@ from kaito.base.clock import Clock
 from kaito.base.logs import facts
 from kaito.kube import errors
 from kaito.kube.cache import Cache
-from kaito.kube.client import Client
+from kaito.kube.client import Client, WatchEvent
 
 T = TypeVar("T", bound=Object)
 logger = logging.getLogger(__name__)
@@ -40,11 +40,15 @@ class Informer(Generic[T]):
         *,
         clock: Clock,
         query: Mapping[str, str] | None = None,
+        namespace: str = "",
     ) -> None:
-        """`query` narrows what is watched: `labelSelector`, `fieldSelector`."""
+        """`namespace` and `query` (`labelSelector`, `fieldSelector`) narrow what is watched."""
         self.resource = resource
         self.cache: Cache[T] = Cache()
         self.synced = asyncio.Event()
+        self.problem = ""
+        """Why the server is not being followed right now; empty while it is."""
+        self._namespace = namespace
         self._client = client
         self._clock = clock
         self._query = dict(query or {})
@@ -61,6 +65,7 @@ class Informer(Generic[T]):
             except errors.Gone:
                 self._revision = ""
             except errors.ApiError as error:
+                self.problem = str(error)
                 self._log_break(error, failures)
                 delay = max(_BACKOFF.delay(failures, random.random), error.retry_after)
                 failures += 1
@@ -73,9 +78,7 @@ class Informer(Generic[T]):
                 await self._stream_list()
                 return
             await self._page_list()
-        async for event in self._client.watch(
-            self.resource, revision=self._revision, query=self._query
-        ):
+        async for event in self._watch(self._query):
             self._take(event.type, event.object)
 
     async def _stream_list(self) -> None:
@@ -87,7 +90,7 @@ class Informer(Generic[T]):
         }
         initial: dict[Key, T] | None = {}
         try:
-            async for event in self._client.watch(self.resource, revision="", query=query):
+            async for event in self._watch(query):
                 if initial is None:
                     self._take(event.type, event.object)
                 elif event.type != "BOOKMARK":
@@ -99,9 +102,15 @@ class Informer(Generic[T]):
             # The server is older than streaming lists, or has them switched off.
             self._streams_lists = False
 
+    def _watch(self, query: Mapping[str, str]) -> AsyncIterator[WatchEvent[T]]:
+        return self._client.watch(
+            self.resource, revision=self._revision, query=query, namespace=self._namespace
+        )
+
     async def _page_list(self) -> None:
         listing = await self._client.list(
             self.resource,
+            namespace=self._namespace,
             labels=self._query.get("labelSelector", ""),
             fields=self._query.get("fieldSelector", ""),
         )
@@ -110,6 +119,7 @@ class Informer(Generic[T]):
     def _start_from(self, items: Mapping[Key, T], revision: str) -> None:
         self.cache.replace(items)
         self._revision = revision
+        self.problem = ""
         self.synced.set()
 
     def _take(self, kind: str, item: T) -> None:
@@ -118,6 +128,7 @@ class Informer(Generic[T]):
         elif kind == "DELETED":
             self.cache.remove(item.key)
         self._revision = item.metadata.resource_version
+        self.problem = ""
 
     def _log_break(self, error: errors.ApiError, failures: int) -> None:
         # The first break is ordinary (a restart); only a lasting one deserves attention.
@@ -128,16 +139,19 @@ class Informer(Generic[T]):
 class Informers:
     """The informers of one process, each resource watched once; a `Reader` over all of them."""
 
-    def __init__(self, client: Client, *, clock: Clock) -> None:
+    def __init__(self, client: Client, *, clock: Clock, namespace: str = "") -> None:
+        """With `namespace` the namespaced resources are followed there only."""
         self._client = client
         self._clock = clock
+        self._namespace = namespace
         self._informers: dict[Resource[Any], Informer[Any]] = {}
 
     def watch(self, resource: Resource[T]) -> Cache[T]:
         """Make sure the resource is followed once `run` starts, and give its cache."""
         found = self._informers.get(resource)
         if found is None:
-            found = Informer(self._client, resource, clock=self._clock)
+            scope = self._namespace if resource.namespaced else ""
+            found = Informer(self._client, resource, clock=self._clock, namespace=scope)
             self._informers[resource] = found
         return found.cache
 
@@ -157,6 +171,12 @@ class Informers:
         """The resources whose first list is still missing."""
         pending = (str(i.resource) for i in self._informers.values() if not i.synced.is_set())
         return tuple(sorted(pending))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps resources from being followed, one line each."""
+        found = (f"{i.resource}: {i.problem}" for i in self._informers.values() if i.problem)
+        return tuple(sorted(found))
 
     def get(self, resource: Resource[T], key: Key) -> T | None:
         """One object, or None."""

@@ -18,6 +18,10 @@ from kaito.base.clock import Clock
 K = TypeVar("K", bound=Hashable)
 
 
+class Closed(Exception):
+    """The queue gives out no more keys."""
+
+
 class WorkQueue(Generic[K]):
     """Keys waiting for a worker."""
 
@@ -34,6 +38,11 @@ class WorkQueue(Generic[K]):
         self._order = itertools.count()
         self._wake_timer = asyncio.Event()
         self._arrived = asyncio.Event()
+        self._is_closed = False
+        self.added = 0
+        """Keys that were put in line, since the start."""
+        self.retried = 0
+        """Keys that came back after a failure, since the start."""
 
     def __len__(self) -> int:
         """Keys that wait for a worker now; delayed ones do not count."""
@@ -47,6 +56,7 @@ class WorkQueue(Generic[K]):
         elif key not in self._queued:
             self._queued.add(key)
             self._ready.append(key)
+            self.added += 1
             self._arrived.set()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -66,6 +76,7 @@ class WorkQueue(Generic[K]):
 
         `sooner` takes a tenth of it: for conflicts, whose remedy is on its way already.
         """
+        self.retried += 1
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         backoff = self._backoff.delay(failures, random.random) * (0.1 if sooner else 1.0)
@@ -78,10 +89,16 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
 
     async def get(self) -> K:
-        """The next key, which is then this worker's until `done`."""
-        while not self._ready:
+        """The next key, which is then this worker's until `done`.
+
+        Raises:
+            Closed: there will be none.
+        """
+        while not self._ready and not self._is_closed:
             self._arrived.clear()
             await self._arrived.wait()
+        if self._is_closed:
+            raise Closed
         key = self._ready.popleft()
         self._queued.discard(key)
         self._active.add(key)
@@ -93,6 +110,11 @@ class WorkQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    def close(self) -> None:
+        """Give out no more keys; what workers hold they finish."""
+        self._is_closed = True
+        self._arrived.set()
 
     async def run_timers(self) -> None:
         """Move delayed keys into the queue as they fall due, until cancelled."""

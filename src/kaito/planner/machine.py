@@ -1,7 +1,7 @@
 """Planning for one machine without GPUs: weights, cache and engine share its memory.
 
     needed = weights + KV cache + engine
-    cache  = cache a token x context x requests in flight, in whole GiB, at least one
+    cache  = blocks of the requests in flight at that context, in whole GiB, at least one
 
 The engine's own part was measured: vLLM 0.32 on CPU with a 269 MB model and a 2 GiB cache is
 resident with about 5 GB, transformers 5.19 without a preallocated cache with about 1.5 GB.
@@ -10,18 +10,24 @@ resident with about 5 GB, transformers 5.19 without a preallocated cache with ab
 from dataclasses import dataclass
 
 from kaito.base.quantity import GIB, format_gib
-from kaito.catalog.preset import ModelFacts, RuntimeName
+from kaito.catalog.preset import RuntimeName
+from kaito.planner.cache import BlockPool, CacheLayout, block_pool
+from kaito.planner.demand_check import refuse_demand
+from kaito.planner.fit import element_bytes
 from kaito.planner.plan import INSUFFICIENT_MEMORY, Plan, PlanRequest, Refusal
+from kaito.planner.runtime_choice import refuse_runtime
 
 _ENGINE_BYTES = {"vllm": int(2.5 * GIB), "transformers": int(1.5 * GIB)}
 _SYSTEM_BYTES = GIB
 """Left to the operating system and to the plane itself."""
+_IN_FLIGHT_TOKENS = 2048
+"""One batch at a time: a processor has no second one in the making, as a GPU has."""
 _REQUESTS = 2
 """Requests of full context that the cache is made for, when there is room."""
 _LEAST_CONTEXT = 1024
 """Tokens; a server that takes less than this is not worth starting."""
-_BLOCK = 16
-"""Tokens of one cache block in vLLM; a context is cut to whole blocks."""
+_BLOCK_TOKENS = 128
+"""Of one block in vLLM on CPUs (vllm/platforms/cpu.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,41 +47,74 @@ class Machine:
 def plan_on_machine(request: PlanRequest, machine: Machine) -> Plan | Refusal:
     """The plan for one pod on `machine`, or the arithmetic that says it does not fit.
 
-    The instance type of the request does not count: this machine plays every type.
+    The instance type of the request does not count: this machine plays every type. Of the demand
+    only context, concurrency, runtime and the cache's type do, for there is no GPU to spread over.
     """
-    facts, name = request.facts, request.preset.name
-    runtime: RuntimeName = "transformers" if request.demand.runtime == "transformers" else "vllm"
+    wrong = refuse_demand(request) or refuse_runtime(request)
+    if wrong:
+        return wrong
+    demand, facts = request.demand, request.facts
+    runtime: RuntimeName = "transformers" if demand.runtime == "transformers" else "vllm"
+    layout = CacheLayout(
+        block_tokens=_BLOCK_TOKENS,
+        element_bytes=element_bytes(request),
+        in_flight_tokens=_IN_FLIGHT_TOKENS,
+    )
+    pool = block_pool(facts, layout)
     engine = _ENGINE_BYTES[runtime]
     room = machine.allocatable_bytes - facts.weights_bytes - engine
-    smallest = _whole_gib(_LEAST_CONTEXT * facts.kv_bytes_per_token)
+    least = demand.context_tokens or min(_LEAST_CONTEXT, facts.context_tokens)
+    smallest = _whole_gib(pool.bytes_for(least, demand.concurrency or 1))
     if room < smallest:
-        return _refusal(facts, machine, name=name, engine=engine, cache=smallest)
-    wanted = _whole_gib(_REQUESTS * facts.context_tokens * facts.kv_bytes_per_token)
-    # Half of what is left, so that one long-context model does not keep every other away.
-    cache = min(wanted, max(_whole_gib(room // 2, up=False), smallest))
-    fitting = cache // max(facts.kv_bytes_per_token, 1) // _BLOCK * _BLOCK
-    context = min(facts.context_tokens, fitting)
+        return _refusal(request, machine, engine=engine, cache=smallest)
+    cache = _cache_bytes(request, pool, room, smallest)
+    context = demand.context_tokens or pool.longest_context(
+        cache, facts.context_tokens, sequences=demand.concurrency or 1
+    )
+    return _plan(request, machine, pool, runtime=runtime, sizes=(cache, context))
+
+
+def _cache_bytes(request: PlanRequest, pool: BlockPool, room: int, smallest: int) -> int:
+    """What the requests want, but not all that is left.
+
+    Half of it at most, so that one long-context model does not keep every other away.
+    """
+    context = request.demand.context_tokens or request.facts.context_tokens
+    wanted = _whole_gib(pool.bytes_for(context, request.demand.concurrency or _REQUESTS))
+    return min(wanted, max(_whole_gib(room // 2, up=False), smallest))
+
+
+def _plan(
+    request: PlanRequest,
+    machine: Machine,
+    pool: BlockPool,
+    *,
+    runtime: RuntimeName,
+    sizes: tuple[int, int],
+) -> Plan:
+    facts, (cache, context), engine = request.facts, sizes, _ENGINE_BYTES[runtime]
     total = facts.weights_bytes + cache + engine
-    per_token = f"{facts.kv_bytes_per_token} bytes a token"
-    cut = f"context {context} of the model's {facts.context_tokens}"
+    tokens = pool.tokens(cache, context)
+    of_model = f"{tokens} tokens at context {context} of the model's {facts.context_tokens}"
     has = format_gib(machine.allocatable_bytes)
     return Plan(
         runtime=runtime,
         memory_bytes=total,
         kv_cache_bytes=cache,
         context_tokens=context,
-        cache_tokens=fitting,
-        concurrency=fitting // context,
+        cache_tokens=tokens,
+        concurrency=int(pool.concurrency(cache, context)),
         working=(
             f"weights {format_gib(facts.weights_bytes)}",
-            f"KV cache {format_gib(cache)}: {per_token}, {cut}",
+            f"KV cache {format_gib(cache)}: {of_model}",
             f"engine {format_gib(engine)}",
             f"needed {format_gib(total)} of {has} on {machine.name}",
         ),
     )
 
 
-def _refusal(facts: ModelFacts, machine: Machine, *, name: str, engine: int, cache: int) -> Refusal:
+def _refusal(request: PlanRequest, machine: Machine, *, engine: int, cache: int) -> Refusal:
+    facts, name = request.facts, request.preset.name
     total = facts.weights_bytes + engine + cache
     has, system = format_gib(machine.memory_bytes), format_gib(_SYSTEM_BYTES)
     return Refusal(

@@ -15,6 +15,8 @@ INVALID_DEMAND = "InvalidDemand"
 """Reason of a refusal: what is asked contradicts itself, the model or the machine."""
 UNSUPPORTED_ACCELERATOR = "UnsupportedAccelerator"
 """Reason of a refusal: no runtime of ours uses that accelerator for that model."""
+GPU_RESOURCE = "nvidia.com/gpu"
+"""What a pod asks for a whole GPU, or for a slice under the single MIG strategy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ class Plan:
     nodes: int = 1
     gpus_per_node: int = 0
     """GPUs that one pod asks for; a node may have more."""
+    gpu_resource: str = GPU_RESOURCE
+    """Under which name it asks; `nvidia.com/mig-1g.10gb` for a slice of that size."""
     parallelism: Parallelism = Parallelism()
     memory_bytes: int
     """Main memory a pod needs."""
@@ -134,6 +138,8 @@ class Plan:
     """What the engine is told; 0: nothing."""
     max_sequences: int = 0
     max_batched_tokens: int = 0
+    graphs: int = 0
+    """CUDA graphs that are captured at start."""
     share: MemoryShare | None = None
     """None: a machine without a GPU."""
     start_up: StartUp | None = None

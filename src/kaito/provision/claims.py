@@ -7,6 +7,7 @@ writers can only ever ask for the same machine again. Shape as KAITO 0.12 (spec 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kaito.api import labels
 from kaito.api.core import Node
@@ -153,7 +154,12 @@ class NodeClaims:
 def claim_name(wanted: Wanted, index: int) -> str:
     """`ws` and nine hex digits, the same for the same owner and index."""
     meta = wanted.owner.metadata
-    named = f"{meta.namespace}/{meta.name}/{meta.uid}/{index}"
+    return _name(meta.namespace, meta.name, meta.uid, index)
+
+
+@lru_cache(maxsize=65_536)
+def _name(namespace: str, name: str, uid: str, index: int) -> str:
+    named = f"{namespace}/{name}/{uid}/{index}"
     return "ws" + hashlib.sha256(named.encode()).hexdigest()[:9]
 
 

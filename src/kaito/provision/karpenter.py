@@ -102,6 +102,7 @@ class KarpenterPools:
             "metadata": {
                 "name": name,
                 "labels": {**identity, labels.KARPENTER_MANAGED_BY: "kaito"},
+                "annotations": {labels.WORKSPACE_UID: owner.uid},
             },
             "spec": {
                 "replicas": replicas,

@@ -88,24 +88,6 @@ class NodeClass:
     name: str = "default"
 
 
-class Provisioner(Protocol):
-    """Makes nodes appear by means of objects."""
-
-    def render_claims(self, wanted: Wanted) -> tuple[Manifest, ...]:
-        """Every claim that should exist, under names that never change for the same owner."""
-        ...
-
-    def assess(
-        self, wanted: Wanted, claims: tuple[NodeClaim, ...], nodes: tuple[Node, ...]
-    ) -> Assessment:
-        """What the claims have come to."""
-        ...
-
-    def surplus(self, wanted: Wanted, claims: tuple[NodeClaim, ...]) -> tuple[NodeClaim, ...]:
-        """Claims of this owner that should go."""
-        ...
-
-
 class NodeSource(Protocol):
     """Where nodes come from: four questions about values, no effects."""
 

@@ -12,3 +12,7 @@ class RenderSettings:
     """A folder on the node that keeps weights between pods; empty gives each pod its own."""
     environment: tuple[tuple[str, str], ...] = ()
     """Passed on to every program of ours, for example where the model hub is."""
+    has_containers: bool = True
+    """False where pods are processes of the machine: they write where its own programs do."""
+    nvme_storage_class: str = "kaito-local-nvme-disk"
+    """Storage class on a machine's own NVMe disks; used where the cluster has it."""

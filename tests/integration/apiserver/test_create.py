@@ -61,6 +61,15 @@ async def test_a_name_is_required(api: Api) -> None:
     assert "name or generateName is required" in answer.message
 
 
+@pytest.mark.parametrize("field", ["labels", "annotations", "finalizers", "ownerReferences"])
+async def test_metadata_of_the_wrong_form_is_refused(api: Api, field: str) -> None:
+    odd = config_map("a")
+    odd["metadata"][field] = "nonsense"
+    answer = await api.post(MAPS, odd)
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert f"metadata.{field}" in answer.body["message"]
+
+
 async def test_generated_names_differ(api: Api) -> None:
     manifest = {"metadata": {"generateName": "job-"}}
     names = {(await api.post(MAPS, manifest)).ok()["metadata"]["name"] for _ in range(3)}

@@ -12,7 +12,7 @@ kind: Workspace
 metadata:
   name: {name}
 resource:
-  instanceType: Standard_NC6s_v3
+  instanceType: Standard_NC24ads_A100_v4
   labelSelector:
     matchLabels: {{apps: {name}}}
 inference:

@@ -30,7 +30,7 @@ async def test_a_list_has_the_columns_of_the_api(cluster: Cluster) -> None:
         "WORKSPACEREADY",
         "AGE",
     ]
-    assert row.split()[:5] == ["phi", "Standard_NC6s_v3", "True", "True", "True"]
+    assert row.split()[:5] == ["phi", "Standard_NC24ads_A100_v4", "True", "True", "True"]
     everywhere = await cluster.kaito("get", "workspace.kaito.sh", "-A")
     assert everywhere.out.split()[0] == "NAMESPACE"
     wide = await cluster.kaito("-n", "default", "get", "wk/phi", "-o", "wide")
@@ -72,7 +72,7 @@ async def test_what_is_not_there_is_named_with_what_is(cluster: Cluster) -> None
 async def test_describe_shows_fields_and_events(cluster: Cluster) -> None:
     await cluster.kaito("apply", "-f", "-", stdin=workspace_yaml())
     done = await cluster.kaito("describe", "wk", "phi")
-    assert "Instance Type:  Standard_NC6s_v3" in done.out
+    assert "Instance Type:  Standard_NC24ads_A100_v4" in done.out
     assert done.out.endswith("Events:       <none>\n")
     assert (await cluster.kaito("describe", "wk", "ph")).err.endswith("did you mean phi?\n")
 

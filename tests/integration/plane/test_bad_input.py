@@ -21,15 +21,16 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
         yield plane
 
 
-def workspace(name: str, inference: object) -> str:
+def workspace(name: str, inference: object, **resource: object) -> str:
     return yaml.safe_dump(
         {
             "apiVersion": "kaito.sh/v1beta1",
             "kind": "Workspace",
             "metadata": {"name": name},
             "resource": {
-                "instanceType": "Standard_NC6s_v3",
+                "instanceType": "Standard_NC24ads_A100_v4",
                 "labelSelector": {"matchLabels": {"apps": name}},
+                **resource,
             },
             "inference": inference,
         }
@@ -52,6 +53,18 @@ REFUSED = {
         'unknown field "inference.presett"',
     ),
     "neither": (workspace("w", None), "Either Inference or Tuning must be specified, not neither"),
+    "unknown instance type": (
+        workspace("w", {"preset": {"name": "phi-4"}}, instanceType="Standard_NC6s_v33"),
+        "resource.instanceType: Unsupported instance type 'Standard_NC6s_v33'; did you mean",
+    ),
+    "gated model without a secret": (
+        workspace("w", {"preset": {"name": "llama-3.1-8b-instruct"}}),
+        "This preset requires authentication and needs a modelAccessSecret with HF_TOKEN key",
+    ),
+    "adapter without a source": (
+        workspace("w", {"preset": {"name": "phi-4"}, "adapters": [{}]}),
+        "inference.adapters[0].source: Source is required",
+    ),
     "both": (
         workspace("w", {"preset": {"name": "phi-4"}})
         + "tuning: {preset: {name: phi-4}, method: lora, input: {image: a},"
@@ -68,6 +81,18 @@ def test_a_wrong_manifest_is_refused(plane: RunningPlane, case: tuple[str, str])
     assert done.code == 1
     assert said in done.err
     assert plane.kubectl("get", "workspace", "w", check=False).code == 1
+
+
+def test_what_was_stored_may_not_be_turned_into_something_else(plane: RunningPlane) -> None:
+    inference = {"preset": {"name": "smollm2-135m-instruct"}, "config": "not-there-yet"}
+    plane.kubectl("apply", "-f", "-", stdin=workspace("kept", inference))
+    other = workspace("kept", {"preset": {"name": "phi-4"}})
+    done = plane.kubectl("apply", "-f", "-", stdin=other, check=False)
+    assert done.code == 1
+    assert "inference.preset: " in done.err
+    assert "field is immutable; delete the workspace and recreate it" in done.err
+    plane.kubectl("label", "workspace", "kept", "still=editable")
+    plane.kubectl("delete", "workspace", "kept")
 
 
 SUFFERED = {
@@ -92,7 +117,12 @@ SUFFERED = {
         "image nginx:1.25 cannot be run without a container engine",
     ),
     "too-large": (
-        {"preset": {"name": "llama-3.3-70b-instruct"}},
+        {
+            "preset": {
+                "name": "llama-3.3-70b-instruct",
+                "presetOptions": {"modelAccessSecret": "hf-token"},
+            }
+        },
         "InsufficientMemory",
         "weights 131.4 GiB + KV cache",
     ),

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kaito.api.crd import workspace_crd
+import pytest
+
+from kaito.api.crd import nodeclaim_crd, workspace_crd
+from kaito.api.crd.definition import AGE, Column, Definition, Scale, Version
+from kaito.api.crd.structure import node_at
+from kaito.api.kinds import KINDS
+from kaito.api.meta import Object, Wire
+from kaito.api.rules import Filled, Present, Rule
 
 CRD = workspace_crd()
 VERSIONS = {version["name"]: version for version in CRD["spec"]["versions"]}
@@ -64,3 +71,115 @@ def test_the_columns_are_those_that_users_read() -> None:
         "WORKSPACEREADY",
         "AGE",
     ]
+
+
+class Part(Wire):
+    """A part."""
+
+    name: str = ""
+    """What it is called."""
+
+
+class Thing(Object):
+    """A thing."""
+
+    parts: tuple[Part, ...] = ()
+    """What it is made of."""
+    kept: Part | None = None
+    """One of them."""
+    dropped: str = ""
+    """Only in some versions."""
+
+
+THING = Definition(
+    group="example.com",
+    kind="Thing",
+    plural="things",
+    short_names=("th",),
+    is_namespaced=False,
+    versions=(
+        Version(
+            name="v1",
+            type=Thing,
+            is_stored=True,
+            columns=(Column(name="Name", path=".kept.name", priority=1), AGE),
+            scale=Scale(selector=".status.selector"),
+            rules=(
+                Rule(path="parts[]", expression=Filled("name"), message="m", blames="name"),
+                Rule(expression=Present("kept"), message="n", versions=("v2",)),
+            ),
+            limits={"parts[].name": {"maxLength": 9}},
+            defaults={"kept.name": "x"},
+            without=("dropped",),
+            open=("kept",),
+        ),
+        Version(name="v0", type=Thing, warning="use v1"),
+    ),
+)
+
+
+def test_a_definition_says_everything_that_a_struct_cannot() -> None:
+    spec = THING.to_manifest()["spec"]
+    assert spec["names"] == {
+        "kind": "Thing",
+        "listKind": "ThingList",
+        "plural": "things",
+        "singular": "thing",
+        "shortNames": ["th"],
+    }
+    assert spec["scope"] == "Cluster"
+    new, old = spec["versions"]
+    assert new["subresources"] == {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    }
+    assert [column.get("priority", 0) for column in new["additionalPrinterColumns"]] == [1, 0]
+    assert "deprecated" not in new
+    assert (old["deprecated"], old["deprecationWarning"]) == (True, "use v1")
+    assert (new["storage"], old["storage"]) == (True, False)
+
+
+def test_what_one_version_adds_does_not_leak_into_another_field_or_version() -> None:
+    new, old = (v["schema"]["openAPIV3Schema"] for v in THING.to_manifest()["spec"]["versions"])
+    name = node_at(new, "parts[].name")
+    assert name == {"description": "What it is called.", "type": "string", "maxLength": 9}
+    (rule,) = (node_at(new, "parts[]") or {})["x-kubernetes-validations"]
+    assert (rule["message"], rule["fieldPath"]) == ("m", ".name")
+    kept = node_at(new, "kept") or {}
+    assert kept["x-kubernetes-preserve-unknown-fields"] is True
+    assert kept["properties"]["name"] == {
+        "description": "What it is called.",
+        "type": "string",
+        "default": "x",
+    }
+    assert "x-kubernetes-validations" not in new
+    assert node_at(new, "dropped") is None
+    assert node_at(old, "parts[].name") == {"description": "What it is called.", "type": "string"}
+    assert node_at(old, "dropped") is not None
+
+
+def test_a_rule_that_stands_nowhere_is_a_mistake_of_ours() -> None:
+    rule = Rule(path="nowhere", expression=Present("a"), message="m")
+    with pytest.raises(AssertionError, match="has nothing at 'nowhere'"):
+        Version(name="v1", type=Thing, rules=(rule,)).schema()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.definition.kind)
+def test_every_rule_blames_a_field_that_its_schema_has(kind: Any) -> None:
+    for version in kind.definition.versions:
+        for path, node in walk(version.schema()):
+            for rule in node.get("x-kubernetes-validations", ()):
+                blamed = rule.get("fieldPath", "").removeprefix(".")
+                assert node_at(node, blamed) is not None, f"{path}: {blamed}"
+                assert len(rule["message"]) < 2048
+
+
+def test_a_nodeclaim_keeps_what_karpenter_knows_and_we_do_not() -> None:
+    (version,) = nodeclaim_crd()["spec"]["versions"]
+    schema = version["schema"]["openAPIV3Schema"]
+    for part in ("spec", "status"):
+        assert schema["properties"][part]["x-kubernetes-preserve-unknown-fields"] is True

@@ -1,16 +1,15 @@
-"""KAITO 0.12's catalogue, column by column, against ours; and the 480 node counts it leads to.
+"""KAITO 0.12's catalogue, column by column, against ours.
 
 `kaito_0_12.tsv` is its table: one model a line. Where ours says something else on purpose, the
-reason stands in `MENDED`; everything not in there has to be equal.
+reason stands in `MENDED`; everything not in there has to be equal. The node counts of its last
+column are checked where they are computed, in tests/unit/planner/test_kaito_compat.py.
 """
 
 import csv
-import math
 from pathlib import Path
 
 import pytest
 
-from kaito.base.quantity import GIB
 from kaito.catalog.cache_layers import HeadLayers, LatentLayers
 from kaito.catalog.lookup import find_preset
 from kaito.catalog.preset import ModelFacts, Preset
@@ -40,8 +39,6 @@ MENDED = {
     ("deepseek-ai/DeepSeek-V3-0324", "tokenizer_mode"): "that mode writes V3.2's prompts",
     ("deepseek-ai/DeepSeek-V3.2", "chat_template"): "its tokenizer mode leaves it unread",
 }
-# GPUs and GiB of the machines in the last column, in its order.
-MACHINES = ((1, 24), (1, 80), (2, 160), (4, 320), (1, 94), (2, 188), (8, 640), (8, 1128))
 KAITO_QUANTIZATION = {
     "awq": "awq4",
     "gptq": "gptq4",
@@ -127,23 +124,6 @@ def test_the_attention_is_of_the_kind_that_kaito_names(row: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
-def test_kaitos_estimator_comes_to_the_same_nodes_on_our_figures(row: dict[str, str]) -> None:
-    preset, _ = known(row["hub_id"])
-    assert preset.kaito is not None
-    nodes = [_nodes(preset, gpus, gib * GIB) for gpus, gib in MACHINES]
-    assert "/".join(map(str, nodes)) == row["nodes"]
-
-
-def _nodes(preset: Preset, gpus: int, memory_bytes: int) -> int:
-    """Spec section 2.3, for 2048 tokens of context."""
-    assert preset.kaito is not None
-    available = memory_bytes / gpus * 0.84
-    reserved = 2.3 * GIB + 2048 * preset.kaito.bytes_per_token / gpus
-    per_gpu = (available - reserved) / 1.05
-    return math.ceil((int(preset.kaito.size_bytes * 1.02 / per_gpu) + 1) / gpus)
-
-
-@pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_full_attention_keeps_what_kaito_counts_and_nothing_keeps_more(row: dict[str, str]) -> None:
     _, facts = known(row["hub_id"])
     counted = int(row["bytes_per_token"])
@@ -164,4 +144,6 @@ def test_weights_are_as_large_as_kaito_says_unless_it_counts_them_twice() -> Non
         ratios[preset.name] = facts.weights_bytes / preset.kaito.size_bytes
     twice = {name for name, ratio in ratios.items() if ratio < 0.51}
     assert twice == {"gpt-oss-20b", "gpt-oss-120b"}
-    assert all(ratio == pytest.approx(1) for name, ratio in ratios.items() if name not in twice)
+    # Layers for speculation are in the files and not in the memory.
+    others = [ratio for name, ratio in ratios.items() if name not in twice]
+    assert all(0.97 < ratio < 1.0001 for ratio in others)

@@ -7,7 +7,8 @@ import pytest
 from kaito.app.state import StateFolder
 from kaito.base.errors import KaitoError
 from kaito.catalog.lookup import PRESETS
-from kaito.cli.models import format_context, format_size, has_weights, require_preset
+from kaito.cli.models import has_weights
+from kaito.cli.presets import format_context, format_size, require_preset
 from kaito.cli.program import main
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kaito.api.core import CONFIGMAPS, CRDS, PODS, ConfigMap
+from kaito.api.core import CONFIGMAPS, CRDS, NAMESPACES, NODES, PODS, ConfigMap
 from kaito.api.crd import nodeclaim_crd
 from kaito.api.meta import Key, Manifest, Object
 from kaito.api.nodeclaim import NODECLAIMS
@@ -137,5 +137,38 @@ async def test_an_object_without_its_kinds_form_hides_no_other(
     listed = await client.list(NODECLAIMS)
     assert [claim.metadata.name for claim in listed.items] == ["whole"]
     assert "object unreadable" in caplog.text
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_followers_of_one_namespace_see_nothing_of_others(client: Client) -> None:
+    other = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}}
+    await client.create(NAMESPACES, other)
+    for namespace in ("default", "other"):
+        manifest = configmap("a")
+        manifest["metadata"]["namespace"] = namespace
+        await client.create(CONFIGMAPS, manifest)
+    informers = Informers(client, clock=SystemClock(), namespace="other")
+    configs, nodes = informers.watch(CONFIGMAPS), informers.watch(NODES)
+    task = asyncio.create_task(informers.run())
+    async with asyncio.timeout(PATIENCE):
+        await informers.wait_synced()
+
+    assert [found.metadata.namespace for found in configs.list()] == ["other"]
+    assert nodes.list() == ()  # cluster-scoped, so followed everywhere
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_keeps_a_resource_from_being_followed_is_named(client: Client) -> None:
+    informers = Informers(client, clock=SystemClock())
+    informers.watch(NODECLAIMS)
+    task = asyncio.create_task(informers.run())
+    clock = SystemClock()
+    async with asyncio.timeout(PATIENCE):
+        while not informers.problems:
+            await clock.sleep(0.01)
+
+    assert informers.problems[0].startswith("nodeclaims.karpenter.sh: ")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

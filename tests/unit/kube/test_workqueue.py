@@ -7,7 +7,7 @@ import pytest
 
 from kaito.base.backoff import Backoff
 from kaito.base.clock import ManualClock, settle
-from kaito.kube.workqueue import WorkQueue
+from kaito.kube.workqueue import Closed, WorkQueue
 
 
 @pytest.fixture
@@ -152,3 +152,30 @@ async def test_a_delayed_key_that_is_at_work_runs_once_more_afterwards(
     queue.done("a")
 
     assert len(queue) == 1
+
+
+async def test_a_closed_queue_lets_workers_go_and_gives_out_nothing_more(
+    queue: WorkQueue[str],
+) -> None:
+    waiting = asyncio.create_task(queue.get())
+    await settle()
+
+    queue.add("a")
+    assert await waiting == "a"
+    queue.add("b")
+    queue.close()
+
+    with pytest.raises(Closed):
+        await queue.get()
+    queue.done("a")
+
+
+async def test_what_is_put_in_line_and_what_comes_back_is_counted(
+    queue: WorkQueue[str], clock: ManualClock
+) -> None:
+    queue.add("a")
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add_failed("a")
+    queue.done("a")
+    assert (queue.added, queue.retried) == (1, 1)

@@ -1,21 +1,20 @@
 """DeepSeek's V3 line: one latent vector a token and layer, held whole by every rank.
 
-Shapes from the models' config.json; sizes as KAITO 0.12's catalogue adds the weight files up (spec
-section 3.3), with the layer for speculation (about 2 %) that is not loaded without it; commits from
+Shapes from the models' config.json; sizes as vLLM 0.32 loads them, without the layer for
+speculation (about 2 % of the files; docs/reference/engine-agreement.md); commits from
 KAITO's supported_models.yaml at 056b8280. KAITO starts all of them with V3.2's tokenizer mode,
 which writes V3.2's prompt format and leaves the chat template unread; only V3.2 has that format.
 """
 
 from dataclasses import replace
 
-from kaito.base.quantity import parse_bytes
 from kaito.catalog.cache_layers import LatentLayers
 from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset, Serving
 from kaito.catalog.quantization import Quantization
 
 _V3 = ModelFacts(
     architecture="DeepseekV3ForCausalLM",
-    weights_bytes=parse_bytes("641.30Gi"),
+    weights_bytes=673_150_611_808,
     context_tokens=163_840,
     cache=(LatentLayers(layers=61, width=512 + 64),),
     layers=61,
@@ -73,7 +72,7 @@ PRESETS = (
         facts=replace(
             _V3,
             architecture="DeepseekV32ForCausalLM",
-            weights_bytes=parse_bytes("642.14Gi"),
+            weights_bytes=674_086_322_528,
             cache=(
                 # In 8 bits: 512 latent bytes, 4 scales of 4 bytes, 64 rotary elements of 2 bytes.
                 LatentLayers(layers=61, width=512 + 64, packed_bytes=656),

@@ -2,11 +2,10 @@
 
 21 of 78 layers carry an indexer, the others reuse its choice (`index_topk_freq` 4, offset 3). Shape
 from transformers' GlmMoeDsaConfig and slime's scripts/models/glm5.2-744B-A40B.sh; bytes of an entry
-from vLLM (656 in 8 bits, 132 for the indexer's key); size as KAITO 0.12's catalogue adds the weight
-files up (spec section 3.3), with the layer for speculation.
+from vLLM (656 in 8 bits, 132 for the indexer's key); size as vLLM 0.32 loads
+it, without the layer for speculation (docs/reference/engine-agreement.md).
 """
 
-from kaito.base.quantity import parse_bytes
 from kaito.catalog.cache_layers import LatentLayers
 from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset, Serving
 from kaito.catalog.quantization import Quantization
@@ -22,7 +21,7 @@ PRESETS = (
         kaito=KaitoFigures(size="703.75Gi", bytes_per_token=89_856),
         facts=ModelFacts(
             architecture="GlmMoeDsaForCausalLM",
-            weights_bytes=parse_bytes("703.75Gi"),
+            weights_bytes=745_600_952_448,
             context_tokens=1_048_576,
             cache=(
                 LatentLayers(layers=78, width=512 + 64, packed_bytes=656),

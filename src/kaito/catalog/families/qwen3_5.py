@@ -54,12 +54,14 @@ class _Shape:
     kv_heads: int
     value_heads: int
     parameters: int
+    weights_bytes: int = 0
+    """As they are loaded, where that was measured; 0: as large as the files."""
 
 
 def _facts(size: str, shape: _Shape) -> ModelFacts:
     return ModelFacts(
         architecture="Qwen3_5ForConditionalGeneration",
-        weights_bytes=parse_bytes(size),
+        weights_bytes=shape.weights_bytes or parse_bytes(size),
         context_tokens=262_144,
         cache=mixed_cache(shape.layers, kv_heads=shape.kv_heads, value_heads=shape.value_heads),
         layers=shape.layers,
@@ -74,7 +76,7 @@ def _facts(size: str, shape: _Shape) -> ModelFacts:
 _2B = _facts("4.24Gi", _Shape(24, 2048, 8, 2, 16, 2_000_000_000))
 _4B = _facts("8.68Gi", _Shape(32, 2560, 16, 4, 32, 4_000_000_000))
 _9B = _facts("17.98Gi", _Shape(32, 4096, 16, 4, 32, 9_000_000_000))
-_27B = _facts("51.75Gi", _Shape(64, 5120, 24, 4, 48, 27_000_000_000))
+_27B = _facts("51.75Gi", _Shape(64, 5120, 24, 4, 48, 27_000_000_000, 54_713_461_728))
 _QWEN3_8 = preset("Qwen/Qwen3.8-27B", "51.75Gi", 262_144, _27B)
 
 PRESETS = (

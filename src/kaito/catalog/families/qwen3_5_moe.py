@@ -46,7 +46,7 @@ _397B = ModelFacts(
 )
 _35B = ModelFacts(
     architecture="Qwen3_5MoeForConditionalGeneration",
-    weights_bytes=parse_bytes("66.97Gi"),
+    weights_bytes=70_214_365_792,
     context_tokens=262_144,
     cache=mixed_cache(40, kv_heads=2, value_heads=32),
     layers=40,

@@ -13,10 +13,11 @@ from kaito.api.workspace import WORKSPACES
 from kaito.base.errors import KaitoError, UsageError
 from kaito.cli.arguments import add_cluster_options, add_file_option, add_output_option
 from kaito.cli.discovery import Discovery, Served
+from kaito.cli.documents import without_managed_fields
 from kaito.cli.durations import parse_duration
 from kaito.cli.history import History
 from kaito.cli.manifests import Document, read_documents
-from kaito.cli.output import print_document, without_managed_fields
+from kaito.cli.output import print_document
 from kaito.cli.progress import Lines
 from kaito.cli.reporting import report
 from kaito.cli.target import Target, choose_target, run_with_client

@@ -1,14 +1,16 @@
-"""`kaito explain`: the one thing a workspace waits for, since when, and what to do about it."""
+"""`kaito explain`: the one thing a workspace waits for, since when, what to do, and its plan."""
 
 import argparse
 from datetime import datetime
 
 from kaito.api.explain import Explanation, explain_workspace
 from kaito.api.meta import Key
+from kaito.api.workspace import PlanStatus
 from kaito.base.clock import SystemClock, format_age, to_rfc3339
 from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.output import print_document
 from kaito.cli.target import choose_target, run_with_client
+from kaito.cli.tokens import format_tokens
 from kaito.cli.workspaces import read_workspace
 from kaito.kube.client import Client
 
@@ -26,12 +28,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def work(client: Client) -> int:
         key = Key(target.namespace, arguments.name.rpartition("/")[2])
-        explanation = explain_workspace(await read_workspace(client, key))
+        workspace = await read_workspace(client, key)
+        explanation, plan = explain_workspace(workspace), workspace.status.plan
         now = SystemClock().now()
         if arguments.output:
-            print_document(_to_document(key, explanation, now), arguments.output)
+            document = {**_to_document(key, explanation, now), "plan": plan}
+            print_document(document, arguments.output)
         else:
-            print(render_explanation(key, explanation, now))
+            lines = [f"  {line}" for line in plan_lines(plan)]
+            print("\n".join([render_explanation(key, explanation, now), *lines]))
         return 0
 
     return run_with_client(target, work)
@@ -48,6 +53,23 @@ def render_explanation(key: Key, explanation: Explanation, now: datetime) -> str
     return "\n".join(lines)
 
 
+def plan_lines(plan: PlanStatus | None) -> tuple[str, ...]:
+    """The plan and its arithmetic, a line a term; nothing before there is a plan."""
+    if plan is None:
+        return ()
+    gpus = f", {plan.gpus_per_node} GPUs a pod" if plan.gpus_per_node else ""
+    limits = f"context {format_tokens(plan.context_tokens)}, {plan.concurrency} at once"
+    place = f"{plan.nodes} x {plan.instance_type or 'this machine'}{gpus}"
+    terms = [
+        *plan.working,
+        *(f"override: {line}" for line in plan.overrides),
+        *(f"note: {line}" for line in plan.notes),
+    ]
+    if plan.in_cluster:
+        terms.append(plan.in_cluster)
+    return (f"plan: {place}, {plan.runtime}, {limits}", *(f"  {term}" for term in terms))
+
+
 def age_of(explanation: Explanation, now: datetime) -> str:
     """How long it has been so; empty where nobody knows."""
     if explanation.since is None:
@@ -55,7 +77,7 @@ def age_of(explanation: Explanation, now: datetime) -> str:
     return format_age((now - explanation.since).total_seconds())
 
 
-def _to_document(key: Key, explanation: Explanation, now: datetime) -> dict[str, str]:
+def _to_document(key: Key, explanation: Explanation, now: datetime) -> dict[str, object]:
     return {
         "namespace": key.namespace,
         "name": key.name,

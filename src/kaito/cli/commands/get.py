@@ -10,8 +10,9 @@ from kaito.api.meta import Key, Manifest
 from kaito.base.errors import UsageError
 from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.discovery import Discovery
+from kaito.cli.documents import without_managed_fields
 from kaito.cli.naming import Named, find_named, with_suggestion
-from kaito.cli.output import note, print_document, without_managed_fields
+from kaito.cli.output import note, print_document
 from kaito.cli.reporting import report
 from kaito.cli.tables import Table, joined, list_table, read_table, render_table
 from kaito.cli.target import Target, choose_target, run_with_client

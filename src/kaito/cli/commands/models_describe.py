@@ -1,19 +1,25 @@
-"""`kaito models describe`: one model, and how it would run on this machine."""
+"""`kaito models describe`: one model, its plan for this machine, and what else it fits on."""
 
 import argparse
 from dataclasses import replace
 
 from kaito.api.validation import RUNTIMES
 from kaito.app.state import StateFolder, choose_state_folder
+from kaito.catalog.instances import INSTANCE_TYPES
 from kaito.catalog.preset import Preset
 from kaito.cli.arguments import add_output_option, add_state_option
 from kaito.cli.commands.models_list import to_document
-from kaito.cli.models import format_context, format_size, has_weights, require_preset
+from kaito.cli.fitting import best_by_cloud, best_by_gpu
+from kaito.cli.models import has_weights
 from kaito.cli.output import print_document
+from kaito.cli.plan_documents import ranking_document
+from kaito.cli.plan_text import render_ranking
+from kaito.cli.presets import format_context, format_size, require_preset
 from kaito.local.machine import observe_machine
 from kaito.local.models import ModelsFolder
 from kaito.planner.machine import plan_on_machine
 from kaito.planner.plan import Demand, Plan, PlanRequest, Refusal
+from kaito.planner.search import rank_instances
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +39,47 @@ def run(arguments: argparse.Namespace) -> int:
     # What lies in the folder is the truth; the catalogue's facts are of the published weights.
     preset = replace(preset, facts=ModelsFolder(state.models).facts(preset.name) or preset.facts)
     plan = _plan(preset, arguments.runtime)
+    ranked = _ranked(preset, arguments.runtime)
     if arguments.output:
         document = {
             **to_document(preset, state),
+            **_serving_document(preset),
             "runtime": arguments.runtime,
             "plan": _to_plan(plan),
+            "fits": [ranking_document(one) for one in ranked],
         }
         print_document(document, arguments.output)
     else:
         print("\n".join(f"{name:<10} {value}" for name, value in _lines(preset, plan, state)))
+        _print_fits(ranked)
     return 0
+
+
+def _ranked(preset: Preset, runtime: str) -> tuple[Plan, ...]:
+    """Every instance type that holds it, the cheapest first."""
+    if preset.facts is None:
+        return ()
+    # The machine's own planner always names a runtime; the search leaves the default to the GPU.
+    demand = Demand(runtime=runtime if runtime != RUNTIMES[0] else "")
+    request = PlanRequest(preset=preset, facts=preset.facts, demand=demand)
+    return tuple(one.plan for one in rank_instances(request, INSTANCE_TYPES))
+
+
+def _print_fits(ranked: tuple[Plan, ...]) -> None:
+    if not ranked:
+        return
+    print(f"\nThe cheapest of each cloud:\n{render_ranking(best_by_cloud(ranked))}")
+    print(f"\nThe cheapest with each GPU:\n{render_ranking(best_by_gpu(ranked))}")
+
+
+def _serving_document(preset: Preset) -> dict[str, object]:
+    return {
+        "runtimes": preset.runtimes,
+        "toolCallParser": preset.tool_call_parser or None,
+        "reasoningParser": preset.reasoning_parser or None,
+        "tunable": preset.is_tunable,
+        "note": preset.note or None,
+    }
 
 
 def _plan(preset: Preset, runtime: str) -> Plan | Refusal | None:
@@ -83,6 +120,11 @@ def _lines(
             f"{format_size(facts)}, {'here' if has_weights(state, preset) else 'not here'}",
         ),
         ("context", f"{format_context(facts)} tokens"),
+        ("runtimes", ", ".join(preset.runtimes)),
+        ("tools", preset.tool_call_parser or "none"),
+        ("reasoning", preset.reasoning_parser or "none"),
+        ("tuning", "yes" if preset.is_tunable else "no"),
+        *((("note", preset.note),) if preset.note else ()),
         *_plan_lines(preset, plan),
     )
 

@@ -12,8 +12,8 @@ from kaito.api.runtime import ImportArguments
 from kaito.app.state import choose_state_folder
 from kaito.base.errors import KaitoError
 from kaito.cli.arguments import add_state_option
-from kaito.cli.models import require_preset
 from kaito.cli.output import note
+from kaito.cli.presets import require_preset
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

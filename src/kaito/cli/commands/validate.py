@@ -1,23 +1,25 @@
 """`kaito validate`: check manifests on this machine, by the rules the API server would use."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
-import msgspec
-
-from kaito.api import labels
-from kaito.api.crd import workspace_crd
-from kaito.api.validation import validate_workspace
-from kaito.api.workspace import Workspace
+from kaito.api.crd.definition import Definition
+from kaito.api.kinds import Kind, find_kind
+from kaito.api.runtime import CONFIG_KEY
+from kaito.api.training_config import TRAINING_CONFIG_KEY
+from kaito.api.validation.surroundings import Surroundings
 from kaito.base.suggest import did_you_mean
-from kaito.catalog.lookup import check_preset
 from kaito.cli.arguments import add_file_option
 from kaito.cli.manifests import Document, read_documents
+from kaito.cli.nearby import surroundings_of
 from kaito.cli.output import note
 from kaito.cli.reporting import report_line
 from kaito.local.schema.structure import Schema, compile_schema
-from kaito.local.schema.validate import unknown_fields, validate
+from kaito.local.schema.validate import apply_defaults, prune, unknown_fields, validate
+
+_CONFIG_KEYS = frozenset({CONFIG_KEY, TRAINING_CONFIG_KEY})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +30,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print everything that is wrong."""
     status = 0
-    for document in read_documents(arguments.filename, recursive=arguments.recursive):
-        kind, group = document.manifest["kind"], document.manifest["apiVersion"].partition("/")[0]
-        label = f"{kind.lower()} {document.name!r}"
-        if (group, kind) != (labels.GROUP, "Workspace"):
-            note(f"{document.where}: {label} is not one of ours and was not checked")
+    documents = read_documents(arguments.filename, recursive=arguments.recursive)
+    around = surroundings_of(documents)
+    for document in documents:
+        name, group = document.manifest["kind"], document.manifest["apiVersion"].partition("/")[0]
+        label = f"{name.lower()} {document.name!r}"
+        kind = find_kind(group, name)
+        if kind is None:
+            if not _is_read_by_ours(document):
+                note(f"{document.where}: {label} is not one of ours and was not checked")
             continue
-        problems = tuple(_problems(document))
+        problems = tuple(_problems(kind, document, around))
         for problem in problems:
             status = report_line(f"{document.where}: {label}: {problem}")
         if not problems:
@@ -42,28 +48,33 @@ def run(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _problems(document: Document) -> Iterator[str]:
+def _problems(kind: Kind[Any], document: Document, around: Surroundings) -> Iterator[str]:
     manifest = document.manifest
     version = manifest["apiVersion"].partition("/")[2]
-    schemas = _schemas()
+    schemas = _schemas(kind.definition)
     if version not in schemas:
         guess = did_you_mean(version, schemas) or f"one of: {', '.join(schemas)}"
         yield f"apiVersion: there is no version {version!r}; {guess}"
         return
     schema = schemas[version]
     yield from (f"unknown field {path!r}" for path in unknown_fields(schema, manifest))
-    broken = [str(error) for error in validate(schema, manifest)]
-    yield from broken
-    if broken:
-        return
-    try:
-        workspace = msgspec.convert(manifest, Workspace)
-    except msgspec.ValidationError as error:
-        yield str(error)
-        return
-    yield from map(str, validate_workspace(workspace, check_preset=check_preset))
+    # Pruned first, as a server would: a null is a field left out.
+    complete = apply_defaults(schema, prune(schema, manifest))
+    broken = [str(error) for error in validate(schema, complete)]
+    yield from broken or map(str, kind.check(complete, None, around))
 
 
-def _schemas() -> dict[str, Schema]:
-    versions: list[dict[str, Any]] = workspace_crd()["spec"]["versions"]
-    return {v["name"]: compile_schema(v["schema"]["openAPIV3Schema"]) for v in versions}
+@cache
+def _schemas(definition: Definition) -> Mapping[str, Schema]:
+    """The schemas of a kind's versions."""
+    return {v.name: compile_schema(v.schema()) for v in definition.versions}
+
+
+def _is_read_by_ours(document: Document) -> bool:
+    """Whether it is a ConfigMap with a file of ours: judged with what names it."""
+    return document.manifest["kind"] == "ConfigMap" and not _CONFIG_KEYS.isdisjoint(_data(document))
+
+
+def _data(document: Document) -> Mapping[str, str]:
+    data = document.manifest.get("data")
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}

@@ -6,9 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from kaito.api import labels
-from kaito.api.core import CONFIGMAPS, NODES, PODS, SERVICES, STATEFULSETS
+from kaito.api.core import (
+    CONFIGMAPS,
+    NODES,
+    PODS,
+    SERVICES,
+    STATEFULSETS,
+    STORAGE_CLASSES,
+    Node,
+)
 from kaito.api.meta import Key, Object
-from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.workspace import WORKSPACES
 from kaito.controllers.workspace.decide import decide
 from kaito.controllers.workspace.observed import Observed, observe
@@ -16,6 +23,7 @@ from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.cache import Reader
 from kaito.kube.controller.decision import Decision
 from kaito.kube.controller.runner import Watch, its_own_key, key_of_controller
+from kaito.render.placement import node_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,13 @@ class WorkspaceController:
         """The kinds that `observe` reads."""
         return (
             Watch(WORKSPACES, its_own_key),
-            Watch(NODECLAIMS, _labelled),
-            Watch(NODES, _labelled),
+            *(Watch(kind, _made_for) for kind in self.settings.makes),
+            Watch(NODES, _made_for, lookup=_selecting),
             Watch(STATEFULSETS, key_of_controller("Workspace")),
             Watch(SERVICES, key_of_controller("Workspace")),
             Watch(PODS, _labelled_pod),
             Watch(CONFIGMAPS, _nobody, lookup=_configured_by),
+            Watch(STORAGE_CLASSES, _nobody),
         )
 
     async def observe(self, reader: Reader, key: Key) -> Observed | None:
@@ -51,10 +60,30 @@ class WorkspaceController:
         return decide(observed, self.settings, now)
 
 
-def _labelled(item: Object) -> tuple[Key, ...]:
-    name = item.metadata.labels.get(labels.WORKSPACE)
-    namespace = item.metadata.labels.get(labels.WORKSPACE_NAMESPACE)
-    return (Key(namespace, name),) if name and namespace else ()
+_OWNER_LABELS = (
+    (labels.WORKSPACE, labels.WORKSPACE_NAMESPACE),
+    (labels.KARPENTER_WORKSPACE, labels.KARPENTER_WORKSPACE_NAMESPACE),
+)
+
+
+def _made_for(item: Object) -> tuple[Key, ...]:
+    """The workspace that a node, a claim or a pool says it was made for."""
+    found = item.metadata.labels
+    return tuple(
+        Key(found[namespace], found[name])
+        for name, namespace in _OWNER_LABELS
+        if found.get(name) and found.get(namespace)
+    )
+
+
+def _selecting(reader: Reader, node: Node) -> Iterable[Key]:
+    """Workspaces whose selector an existing node matches: they may run, and plan, on it."""
+    held = node.metadata.labels
+    return tuple(
+        workspace.key
+        for workspace in reader.list(WORKSPACES)
+        if (wanted := node_labels(workspace)) and all(held.get(k) == v for k, v in wanted)
+    )
 
 
 def _labelled_pod(item: Object) -> tuple[Key, ...]:

@@ -1,5 +1,6 @@
 """From what was observed of a Workspace to what to do about it. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -7,40 +8,54 @@ import msgspec
 from kaito.api import conditions, labels
 from kaito.api import workspace as conditions_of
 from kaito.api.meta import Condition, Manifest
-from kaito.api.workspace import WORKSPACES
+from kaito.api.workspace import WORKSPACES, PlanStatus
 from kaito.base.quantity import GIB, parse_bytes
 from kaito.controllers.workspace.deleting import decide_deletion
 from kaito.controllers.workspace.inference_ready import decide_config, decide_inference
 from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.plan_status import tell_plan
+from kaito.controllers.workspace.planning import Planned, plan_preset
 from kaito.controllers.workspace.resource_ready import decide_refused, decide_resources
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import WAITING_REASONS, Step
 from kaito.controllers.workspace.supported import decide_supported
 from kaito.controllers.workspace.workspace_ready import derive_ready, derive_state
 from kaito.kube.controller.decision import Decision, Note, Patch, StatusWrite
-from kaito.planner.plan import Demand, PlanRequest, Refusal
+from kaito.planner.plan import Refusal
 from kaito.provision.port import Wanted
-from kaito.render.inference import ServedModel, node_labels, render_preset, render_template
+from kaito.render.inference import render_preset, render_template, template_nodes
+from kaito.render.placement import node_labels
 
-_DISK_OVER_WEIGHTS = 80 * GIB
-"""Disk a node needs besides the weights, as KAITO 0.12 (spec section 3.2)."""
+_TEMPLATE_DISK = 1024 * GIB
+"""Disk of a node for a template, of which nothing is known: KAITO 0.12's (spec section 2.4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the steps have come to, up to the first that blocks."""
+
+    steps: tuple[Step, ...]
+    plan: PlanStatus | None = None
+    """The one in force."""
+    count: int = 0
+    """Nodes it needs."""
+    notes: tuple[Note, ...] = ()
 
 
 def decide(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Decision:
     """Finalizer first, then the steps up to the first that blocks, then one status."""
     workspace = observed.workspace
     if workspace.metadata.is_deleting:
-        return decide_deletion(observed, now)
+        return decide_deletion(observed, settings, now)
     if labels.WORKSPACE_FINALIZER not in workspace.metadata.finalizers:
         return _adopt(observed)
-    steps, nodes = _fold(observed, settings)
-    found = tuple(c for step in steps for c in step.conditions)
+    outcome = _fold(observed, settings)
+    found = tuple(c for step in outcome.steps for c in step.conditions)
     found = (*found, *derive_ready(found))
-    status = _status(observed, found, nodes=nodes, now=now)
     return Decision(
-        actions=tuple(action for step in steps for action in step.actions),
-        status=status,
-        notes=_transitions(observed, found),
+        actions=tuple(action for step in outcome.steps for action in step.actions),
+        status=_status(observed, outcome, found, now),
+        notes=(*outcome.notes, *_transitions(observed, found)),
         why=tuple(f"{c.type}={c.status}: {c.reason}: {c.message}" for c in found),
     )
 
@@ -53,58 +68,61 @@ def _adopt(observed: Observed) -> Decision:
     return Decision(actions=(Patch(resource=WORKSPACES, key=meta.key, patch=patch),))
 
 
-def _fold(observed: Observed, settings: WorkspaceSettings) -> tuple[tuple[Step, ...], int]:
-    """The steps up to the first that blocks, and how many nodes the plan needs."""
+def _fold(observed: Observed, settings: WorkspaceSettings) -> Outcome:
+    if observed.owned is None and (broken := settings.judge(observed.workspace)):
+        # What runs already was admitted once; later rules are no reason to end it.
+        return _blocked(observed, decide_refused("InvalidWorkspace", "; ".join(map(str, broken))))
     supported = decide_supported(observed)
     if supported.blocks:
-        return (supported,), 0
-    model = _plan(observed, settings)
-    if isinstance(model, Refusal):
-        return (decide_refused(model.reason, model.message),), 0
-    wanted = _wanted(observed, model)
+        return Outcome(steps=(supported,))
+    inference = observed.workspace.inference
+    if inference is not None and inference.template is not None:
+        return _run(observed, None, settings)
     config = decide_config(observed)
+    if isinstance(config, Step):
+        # The plan depends on it, so no machine is asked for before it can be read.
+        return _blocked(observed, config)
+    planned = plan_preset(observed, config, settings)
+    if isinstance(planned, Refusal):
+        return _blocked(observed, decide_refused(planned.reason, planned.message))
+    return _run(observed, planned, settings)
+
+
+def _blocked(observed: Observed, step: Step) -> Outcome:
+    """Nothing is started; what runs by an earlier plan goes on, and so does that plan."""
+    status = observed.workspace.status
+    if observed.owned is None:
+        return Outcome(steps=(step,))
+    return Outcome(steps=(step,), plan=status.plan, count=status.target_node_count)
+
+
+def _run(observed: Observed, planned: Planned | None, settings: WorkspaceSettings) -> Outcome:
+    wanted = _wanted(observed, planned)
     resources = decide_resources(observed, wanted, settings)
-    if resources.blocks or config.blocks:
-        return (resources, config), wanted.count
-    workload = decide_inference(observed, _render(observed, model, settings))
-    return (resources, workload), wanted.count
+    steps = [resources]
+    if not resources.blocks:
+        steps.append(decide_inference(observed, _render(observed, planned, settings)))
+    if planned is None:
+        return Outcome(steps=tuple(steps), count=wanted.count)
+    notes = tell_plan(observed.workspace, planned.model.plan, planned.status)
+    return Outcome(steps=tuple(steps), plan=planned.status, count=wanted.count, notes=notes)
 
 
-def _plan(observed: Observed, settings: WorkspaceSettings) -> ServedModel | Refusal | None:
-    """The model with its plan; None for a template, which brings its own requests."""
+def _wanted(observed: Observed, planned: Planned | None) -> Wanted:
     workspace = observed.workspace
-    preset = observed.preset
-    if workspace.inference is not None and workspace.inference.template is not None:
-        return None
-    if preset is None:
-        # Admitted by an older catalogue, or stored without admission.
-        return Refusal(
-            "UnknownPreset",
-            f"preset {workspace.preset_name!r} is not in the catalogue; see: kaito models list",
-        )
-    if observed.facts is None:
-        return Refusal(
-            "UnknownModel",
-            f"nothing is known of {preset.hub_id} yet; bring its files with: "
-            f"kaito models import {preset.hub_id} PATH",
-        )
-    plan = settings.planner(
-        PlanRequest(preset=preset, facts=observed.facts, demand=Demand(runtime=workspace.runtime))
-    )
-    if isinstance(plan, Refusal):
-        return plan
-    return ServedModel(preset=preset, plan=plan, weights_bytes=observed.facts.weights_bytes)
-
-
-def _wanted(observed: Observed, model: ServedModel | None) -> Wanted:
-    workspace = observed.workspace
+    plan = planned.model.plan if planned else None
+    annotations = workspace.metadata.annotations
     return Wanted(
         owner=workspace,
-        count=model.plan.nodes if model else 1,
+        count=plan.nodes if plan else template_nodes(workspace),
         instance_type=workspace.resource.instance_type if workspace.resource else "",
         labels=node_labels(workspace),
-        memory_bytes=model.plan.memory_bytes if model else _template_memory(observed),
-        storage_bytes=(model.weights_bytes if model else 0) + _DISK_OVER_WEIGHTS,
+        memory_bytes=plan.memory_bytes if plan else _template_memory(observed),
+        storage_bytes=planned.model.disk_bytes if planned else _TEMPLATE_DISK,
+        gpus_per_node=plan.gpus_per_node if plan else 0,
+        gpu_resource=plan.gpu_resource if plan else labels.NVIDIA_GPU,
+        node_class=annotations.get(labels.NODE_CLASS_NAME, ""),
+        image_family=annotations.get(labels.NODE_IMAGE_FAMILY, ""),
     )
 
 
@@ -118,26 +136,28 @@ def _template_memory(observed: Observed) -> int:
     return sum(parse_bytes(quantity) for quantity in asked)
 
 
-def _render(observed: Observed, model: ServedModel | None, settings: WorkspaceSettings) -> Manifest:
-    if model is None:
+def _render(observed: Observed, planned: Planned | None, settings: WorkspaceSettings) -> Manifest:
+    if planned is None:
         return render_template(observed.workspace)
     config = dict(observed.config.data) if observed.config else None
-    return render_preset(observed.workspace, model, config, settings.render)
+    return render_preset(observed.workspace, planned.model, config, settings.render)
 
 
 def _status(
-    observed: Observed, found: tuple[Condition, ...], *, nodes: int, now: datetime
+    observed: Observed, outcome: Outcome, found: tuple[Condition, ...], now: datetime
 ) -> StatusWrite | None:
     workspace = observed.workspace
     old = workspace.status
     merged = conditions.merge(
         old.conditions, found, now=now, generation=workspace.metadata.generation
     )
+    nodes = next((step.nodes for step in outcome.steps if step.nodes is not None), old.worker_nodes)
     new = msgspec.structs.replace(
         old,
         state=derive_state(merged, old.state),
-        worker_nodes=tuple(sorted(node.metadata.name for node in observed.nodes)),
-        target_node_count=nodes,
+        worker_nodes=tuple(sorted(nodes)),
+        target_node_count=outcome.count,
+        plan=outcome.plan,
         conditions=merged,
     )
     if new == old:
@@ -151,6 +171,7 @@ def _status(
             "state": new.state,
             "workerNodes": list(new.worker_nodes),
             "targetNodeCount": new.target_node_count,
+            "plan": msgspec.to_builtins(new.plan),
             "conditions": msgspec.to_builtins(new.conditions),
         },
     )

@@ -2,29 +2,33 @@
 
 from kaito.api import runtime
 from kaito.api.core import SERVICES, STATEFULSETS
+from kaito.api.inference_config import InferenceConfig, parse_inference_config
 from kaito.api.meta import Condition, Manifest, Object
 from kaito.api.workspace import INFERENCE_READY
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_reason import explain_pod
+from kaito.controllers.workspace.rollout import is_replaced, what_changed
 from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.kube.controller.decision import Apply, Note
+from kaito.kube.controller.decision import Action, Apply, Delete, Note
 from kaito.render.services import render_services
 from kaito.render.stamp import is_current
 
 
-def decide_config(observed: Observed) -> Step:
-    """The ConfigMap that `inference.config` names must be there with its one key."""
+def decide_config(observed: Observed) -> InferenceConfig | Step:
+    """The user's options, or why they cannot be read: the plan depends on them."""
     inference = observed.workspace.inference
     if inference is None or not inference.config:
-        return Step()
+        return InferenceConfig()
     name = f"ConfigMap {observed.workspace.metadata.namespace}/{inference.config}"
     if observed.config is None:
         message = f"{name}, named by inference.config, does not exist; create it"
-        return Step(conditions=(lacks(INFERENCE_READY, "ConfigNotFound", message),), blocks=True)
+        return _lacks("ConfigNotFound", message)
     if runtime.CONFIG_KEY not in observed.config.data:
-        message = f"{name} has no key {runtime.CONFIG_KEY}; add it"
-        return Step(conditions=(lacks(INFERENCE_READY, "InvalidConfig", message),), blocks=True)
-    return Step()
+        return _lacks("InvalidConfig", f"{name} has no key {runtime.CONFIG_KEY}; add it")
+    try:
+        return parse_inference_config(observed.config.data[runtime.CONFIG_KEY])
+    except ValueError as error:
+        return _lacks("InvalidConfig", f"{name}, {runtime.CONFIG_KEY}: {error}")
 
 
 def decide_inference(observed: Observed, statefulset: Manifest) -> Step:
@@ -35,8 +39,13 @@ def decide_inference(observed: Observed, statefulset: Manifest) -> Step:
             f"a {stranger.kind} {stranger.key} exists already and does not belong to this "
             "workspace; delete it, or rename the workspace"
         )
-        return Step(conditions=(lacks(INFERENCE_READY, "NameConflict", message),), blocks=True)
-    return Step(actions=_writes(observed, statefulset), conditions=(_ready(observed, statefulset),))
+        return _lacks("NameConflict", message)
+    writes = (*_workload(observed, statefulset), *_services(observed))
+    return Step(actions=writes, conditions=(_ready(observed, statefulset),))
+
+
+def _lacks(reason: str, message: str) -> Step:
+    return Step(conditions=(lacks(INFERENCE_READY, reason, message),), blocks=True)
 
 
 def _stranger(observed: Observed) -> Object | None:
@@ -50,26 +59,44 @@ def _stranger(observed: Observed) -> Object | None:
     return None
 
 
-def _writes(observed: Observed, statefulset: Manifest) -> tuple[Apply, ...]:
+def _workload(observed: Observed, statefulset: Manifest) -> tuple[Action, ...]:
     """The workload first: its start is what people wait for."""
-    workspace = observed.workspace
-    wanted = []
-    if not is_current(observed.statefulset, statefulset):
-        made = observed.statefulset is None
-        note = Note(
-            about=workspace,
-            reason="WorkloadCreated" if made else "WorkloadUpdated",
-            message=f"StatefulSet {workspace.metadata.name} "
-            + ("created" if made else "updated: its pods are replaced"),
-        )
-        wanted.append(Apply(resource=STATEFULSETS, manifest=statefulset, note=note))
+    live, workspace = observed.statefulset, observed.workspace
+    if live is not None and (live.metadata.is_deleting or is_current(live, statefulset)):
+        return ()
+    if live is None:
+        text = f"StatefulSet {workspace.metadata.name} created"
+        note = Note(about=workspace, reason="WorkloadCreated", message=text)
+        return (Apply(resource=STATEFULSETS, manifest=statefulset, note=note),)
+    changed = what_changed(live, statefulset)
+    if is_replaced(live, statefulset):
+        text = f"StatefulSet {workspace.metadata.name} is made anew: {changed}"
+        note = Note(about=workspace, reason="WorkloadReplaced", message=text)
+        uid = live.metadata.uid
+        return (Delete(resource=STATEFULSETS, key=live.key, uid=uid, note=note),)
+    text = f"StatefulSet {workspace.metadata.name} updated: {changed}"
+    note = Note(about=workspace, reason="WorkloadUpdated", message=text)
+    return (Apply(resource=STATEFULSETS, manifest=statefulset, note=note),)
+
+
+def _services(observed: Observed) -> tuple[Action, ...]:
     services = {service.metadata.name: service for service in observed.services}
-    wanted += [
-        Apply(resource=SERVICES, manifest=manifest)
-        for manifest in render_services(workspace)
-        if not is_current(services.get(manifest["metadata"]["name"]), manifest)
-    ]
-    return tuple(wanted)
+    found = []
+    for manifest in render_services(observed.workspace):
+        live = services.get(manifest["metadata"]["name"])
+        if not is_current(live, manifest):
+            found.append(_apply_service(observed, manifest, is_new=live is None))
+    return tuple(found)
+
+
+def _apply_service(observed: Observed, manifest: Manifest, *, is_new: bool) -> Apply:
+    if is_new:
+        return Apply(resource=SERVICES, manifest=manifest)
+    spec = manifest["spec"]
+    ports = ", ".join(f"{p['port']} -> {p['targetPort']}" for p in spec.get("ports", ()))
+    text = f"Service {manifest['metadata']['name']} updated: {spec.get('type', 'headless')} {ports}"
+    note = Note(about=observed.workspace, reason="ServiceUpdated", message=text.strip())
+    return Apply(resource=SERVICES, manifest=manifest, note=note)
 
 
 def _ready(observed: Observed, statefulset: Manifest) -> Condition:

@@ -1,6 +1,6 @@
 """Everything a decision about one Workspace may depend on, read in one go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kaito.api import labels
 from kaito.api.core import (
@@ -9,6 +9,7 @@ from kaito.api.core import (
     PODS,
     SERVICES,
     STATEFULSETS,
+    STORAGE_CLASSES,
     ConfigMap,
     Node,
     Pod,
@@ -17,12 +18,15 @@ from kaito.api.core import (
 )
 from kaito.api.meta import Key
 from kaito.api.nodeclaim import NODECLAIMS, NodeClaim
+from kaito.api.nodepool import NODEPOOLS
 from kaito.api.selectors import Requirement
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.catalog.lookup import find_preset
 from kaito.catalog.preset import ModelFacts, Preset
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.cache import Reader
+from kaito.provision.port import Supply
+from kaito.render.placement import node_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +37,24 @@ class Observed:
     preset: Preset | None = None
     facts: ModelFacts | None = None
     """Of the weights at hand, else the catalogue's; None when neither knows the model."""
-    claims: tuple[NodeClaim, ...] = ()
-    nodes: tuple[Node, ...] = ()
+    supply: Supply = field(default_factory=Supply)
+    """What there is to run on, and what was made for it."""
+    matching: tuple[Node, ...] = ()
+    """Nodes that carry the labels of its selector."""
     statefulset: StatefulSet | None = None
     services: tuple[Service, ...] = ()
     """Those under the two names the workspace uses, whoever owns them."""
     pods: tuple[Pod, ...] = ()
     config: ConfigMap | None = None
+    has_nvme_class: bool = False
+    """Whether the cluster has the storage class for machines' own NVMe disks."""
+
+    @property
+    def owned(self) -> StatefulSet | None:
+        """The StatefulSet, if it is the workspace's own."""
+        owner = self.statefulset.metadata.controller if self.statefulset else None
+        is_own = owner is not None and owner.uid == self.workspace.metadata.uid
+        return self.statefulset if is_own else None
 
 
 def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed | None:
@@ -48,19 +63,48 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
     if workspace is None:
         return None
     preset = find_preset(workspace.preset_name) if workspace.preset_name else None
-    claims = reader.list(NODECLAIMS, selector=_claimed_by(key))
-    named = {claim.status.node_name for claim in claims}
+    matching = _matching(reader, workspace)
+    storage_class = settings.render.nvme_storage_class
     return Observed(
         workspace=workspace,
         preset=preset,
         facts=(settings.facts_at_hand(preset.name) or preset.facts) if preset else None,
-        claims=claims,
-        nodes=tuple(node for node in reader.list(NODES) if node.metadata.name in named),
+        supply=_supply(reader, key, matching, settings),
+        matching=matching,
         statefulset=reader.get(STATEFULSETS, key),
         services=_services(reader, key),
         pods=reader.list(PODS, namespace=key.namespace, selector=_labelled(key)),
         config=_config(reader, workspace),
+        has_nvme_class=reader.get(STORAGE_CLASSES, Key("", storage_class)) is not None,
     )
+
+
+def _supply(
+    reader: Reader, key: Key, matching: tuple[Node, ...], settings: WorkspaceSettings
+) -> Supply:
+    claims = _claims(reader, key) if NODECLAIMS in settings.makes else ()
+    pools = reader.list(NODEPOOLS, selector=_pooled(key)) if NODEPOOLS in settings.makes else ()
+    named = {claim.status.node_name for claim in claims} - {""}
+    named |= {node.metadata.name for node in matching}
+    nodes = tuple(node for node in reader.list(NODES) if node.metadata.name in named)
+    # Only who shares nodes that are there already has to know of everybody's pods.
+    everybody = reader.list(PODS) if matching else ()
+    pods = tuple(pod for pod in everybody if pod.spec.node_name in named)
+    return Supply(claims=claims, pools=pools, nodes=nodes, pods=pods)
+
+
+def _claims(reader: Reader, key: Key) -> tuple[NodeClaim, ...]:
+    """Made for the workspace, by us or by the pool that Karpenter keeps for it."""
+    direct = reader.list(NODECLAIMS, selector=_claimed_by(key))
+    return (*direct, *reader.list(NODECLAIMS, selector=_pooled(key)))
+
+
+def _matching(reader: Reader, workspace: Workspace) -> tuple[Node, ...]:
+    wanted = node_labels(workspace)
+    if not wanted:
+        return ()
+    selector = tuple(Requirement(name, "In", frozenset({value})) for name, value in wanted)
+    return reader.list(NODES, selector=selector)
 
 
 def _services(reader: Reader, key: Key) -> tuple[Service, ...]:
@@ -82,3 +126,10 @@ def _claimed_by(key: Key) -> tuple[Requirement, ...]:
     # NodeClaims are cluster-scoped, so no namespaced owner can be named; labels say whose they are.
     namespace = Requirement(labels.WORKSPACE_NAMESPACE, "In", frozenset({key.namespace}))
     return (*_labelled(key), namespace)
+
+
+def _pooled(key: Key) -> tuple[Requirement, ...]:
+    return (
+        Requirement(labels.KARPENTER_WORKSPACE, "In", frozenset({key.name})),
+        Requirement(labels.KARPENTER_WORKSPACE_NAMESPACE, "In", frozenset({key.namespace})),
+    )

@@ -70,6 +70,8 @@ def _trouble(pod: str, status: ContainerStatus) -> tuple[str, str] | None:
         case ExitCode.UNAVAILABLE:
             # A retry that runs must not make the reason come and go.
             return "ModelUnavailable", f"{said}; trying again" if status.state.running else said
+        case ExitCode.PEERS:
+            return "PeersUnreachable", f"{message}; see: kubectl get pods -o wide"
         case ExitCode.CONFIG:
             return "InvalidConfig", message
     return "ContainerCrashLoopBackOff", f"{message}; see: kubectl logs {pod} -c {status.name}"

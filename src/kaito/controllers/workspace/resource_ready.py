@@ -1,22 +1,23 @@
 """NodeClaimReady, NodesReady and their sum ResourceReady."""
 
-from kaito.api.meta import Condition
-from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.meta import Condition, Key
+from kaito.api.nodepool import NODEPOOLS
 from kaito.api.workspace import NODE_CLAIM_READY, NODES_READY, RESOURCE_READY
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.kube.controller.decision import Action, Create, Delete, Note
-from kaito.provision.port import Assessment, Provisioner, Wanted
+from kaito.kube.controller.decision import Action, Apply, Create, Delete, Note
+from kaito.provision.port import Assessment, Made, NodeSource, Supply, Wanted
 
 
 def decide_resources(observed: Observed, wanted: Wanted, settings: WorkspaceSettings) -> Step:
     """Ask for the missing nodes, give back the surplus, and say how far the rest are."""
-    found = settings.provisioner.assess(wanted, observed.claims, observed.nodes)
+    found = settings.provisioner.assess(wanted, observed.supply)
     return Step(
         actions=_actions(observed, wanted, settings.provisioner),
         conditions=_conditions(found),
         blocks=found.state != "ready",
+        nodes=found.nodes,
     )
 
 
@@ -25,26 +26,51 @@ def decide_refused(reason: str, message: str) -> Step:
     return Step(conditions=(lacks(RESOURCE_READY, reason, message),), blocks=True)
 
 
-def _actions(observed: Observed, wanted: Wanted, provisioner: Provisioner) -> tuple[Action, ...]:
-    known = {claim.metadata.name for claim in observed.claims}
-    deletes = (
-        Delete(resource=NODECLAIMS, key=claim.key, uid=claim.metadata.uid)
-        for claim in provisioner.surplus(wanted, observed.claims)
-    )
-    creates = (
-        Create(resource=NODECLAIMS, manifest=manifest, note=_asked(observed, wanted, manifest))
-        for manifest in provisioner.render_claims(wanted)
-        if manifest["metadata"]["name"] not in known
-    )
-    return (*deletes, *creates)
+def delete_made(made: Made) -> Delete:
+    """The deletion of that very object."""
+    uid = str(made.manifest["metadata"]["uid"])
+    return Delete(resource=made.resource, key=Key("", made.name), uid=uid)
 
 
-def _asked(observed: Observed, wanted: Wanted, manifest: dict[str, dict[str, str]]) -> Note:
-    name = manifest["metadata"]["name"]
+def _actions(observed: Observed, wanted: Wanted, source: NodeSource) -> tuple[Action, ...]:
+    supply = observed.supply
+    deletes = (delete_made(made) for made in source.surplus(wanted, supply))
+    writes = (_write(observed, made, wanted) for made in source.render(wanted, supply))
+    return (*deletes, *(write for write in writes if write is not None))
+
+
+def _write(observed: Observed, made: Made, wanted: Wanted) -> Action | None:
+    """Create what is not there; a pool is also resized, a claim never changes."""
+    if made.resource != NODEPOOLS:
+        known = {claim.metadata.name for claim in observed.supply.claims}
+        if made.name in known:
+            return None
+        note = _asked(observed, made, wanted)
+        return Create(resource=made.resource, manifest=made.manifest, note=note)
+    replicas = _replicas(observed.supply, made.name)
+    if replicas == made.manifest["spec"]["replicas"]:
+        return None
+    note = _asked(observed, made, wanted)
+    return Apply(resource=made.resource, manifest=made.manifest, note=note)
+
+
+def _replicas(supply: Supply, name: str) -> int | None:
+    found = (pool.spec.replicas for pool in supply.pools if pool.metadata.name == name)
+    return next(found, None)
+
+
+def _asked(observed: Observed, made: Made, wanted: Wanted) -> Note:
+    if made.resource == NODEPOOLS:
+        count = made.manifest["spec"]["replicas"]
+        return Note(
+            about=observed.workspace,
+            reason="NodePoolApplied",
+            message=f"asked for {count} {wanted.instance_type} nodes: NodePool {made.name}",
+        )
     return Note(
         about=observed.workspace,
         reason="NodeClaimCreated",
-        message=f"asked for a {wanted.instance_type} node: NodeClaim {name}",
+        message=f"asked for a {wanted.instance_type} node: NodeClaim {made.name}",
     )
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from kaito.api.field_error import FieldError
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.resources import Resource
+from kaito.api.workspace import Workspace
 from kaito.catalog.preset import ModelFacts
 from kaito.planner.plan import Plan, PlanRequest, Refusal
-from kaito.provision.port import Provisioner
+from kaito.provision.port import NodeSource
 from kaito.render.settings import RenderSettings
 
 
@@ -17,13 +21,24 @@ class Planner(Protocol):
         """The plan, or why there is none."""
         ...
 
+    def __hash__(self) -> int:
+        """What it says is remembered by who says it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
     """The controller's surroundings."""
 
     render: RenderSettings
-    provisioner: Provisioner
+    provisioner: NodeSource
     planner: Planner
+    preview: Planner | None = None
+    """Set where `planner` plans for a machine of its own, whatever instance type is asked for: then
+    this one says what it would be on that instance type."""
+    makes: tuple[Resource[Any], ...] = (NODECLAIMS,)
+    """Kinds that `provisioner` makes; others need not exist in the cluster."""
+    judge: Callable[[Workspace], tuple[FieldError, ...]] = lambda _: ()
+    """The rules of admission, for objects that were stored while nobody could be asked."""
     facts_at_hand: Callable[[str], ModelFacts | None]
     """The facts of weights that are here already, by preset name; reads files."""

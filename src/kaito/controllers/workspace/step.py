@@ -9,6 +9,7 @@ WAITING_REASONS = frozenset(
     {
         "NodeClaimNotReady",
         "NodeNotReady",
+        "NodePluginsNotReady",
         "WorkspaceInferenceStatusPending",
         "FetchingWeights",
         "StartingEngine",
@@ -27,6 +28,8 @@ class Step:
     conditions: tuple[Condition, ...] = ()
     actions: tuple[Action, ...] = ()
     blocks: bool = False
+    nodes: tuple[str, ...] | None = None
+    """Names of the nodes to run on, from the step that knows."""
 
 
 def holds(type_: str, reason: str, message: str = "") -> Condition:

@@ -1,5 +1,8 @@
 """The one place where decisions become requests."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 from kaito.api.meta import Manifest
 from kaito.kube import errors
 from kaito.kube.client import Client
@@ -14,17 +17,23 @@ from kaito.kube.controller.decision import (
     StatusWrite,
 )
 
+CarryOut: TypeAlias = Callable[[object], Awaitable[None]]
+"""Makes one effect of a decision real. Must be idempotent, as all actions are."""
+
 
 class Executor:
     """Carries out decisions in one controller's name."""
 
-    def __init__(self, client: Client, *, manager: str) -> None:
+    def __init__(
+        self, client: Client, *, manager: str, carry_out: CarryOut | None = None
+    ) -> None:
         """`manager` is the field manager that owns what is applied."""
         self._client = client
         self._manager = manager
+        self._carry_out = carry_out
 
     async def apply(self, decision: Decision) -> tuple[Note, ...]:
-        """Actions in order, then the one status write; what there is to tell of it.
+        """Actions in order, effects, then the one status write; what there is to tell of it.
 
         Stops at the first error. Events speak of what has happened, so nothing is to be told
         unless every write has succeeded.
@@ -38,6 +47,9 @@ class Executor:
             changed = await self._act(action)
             if changed and action.note:
                 notes.append(action.note)
+        for effect in decision.effects:
+            assert self._carry_out, f"{self._manager} decides on effects without a carry_out"
+            await self._carry_out(effect)
         if decision.status:
             await self._write_status(decision.status)
         return (*notes, *decision.notes)

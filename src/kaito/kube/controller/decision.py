@@ -80,9 +80,11 @@ class StatusWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Everything one pass wants. Carried out in order: actions, then status, then notes."""
+    """Everything one pass wants. Carried out in order: actions, effects, status, notes."""
 
     actions: tuple[Action, ...] = ()
+    effects: tuple[object, ...] = ()
+    """Frozen values for what is not the API server's: the controller's own `carry_out` knows."""
     status: StatusWrite | None = None
     notes: tuple[Note, ...] = ()
     requeue_after: float | None = None

@@ -6,10 +6,11 @@ needs, and returns a `Decision`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from kaito.api.meta import Key, Object
 from kaito.api.resources import Resource
@@ -22,13 +23,18 @@ from kaito.kube.controller.apply import Executor
 from kaito.kube.controller.decision import Decision
 from kaito.kube.controller.recorder import Recorder
 from kaito.kube.informer import Informers
-from kaito.kube.workqueue import WorkQueue
+from kaito.kube.workqueue import Closed, WorkQueue
 
 T = TypeVar("T", bound=Object)
 O = TypeVar("O")  # noqa: E741
 logger = logging.getLogger(__name__)
 
 _TELL_SECONDS = 10.0
+_WORKERS = 4
+"""How many keys of one controller are reconciled at a time."""
+
+Stage = Literal["observe", "decide", "apply"]
+Outcome = Literal["success", "conflict", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +86,56 @@ class Controller(Protocol[O]):
         ...
 
 
+@runtime_checkable
+class Effective(Protocol):
+    """A controller whose decisions have effects outside of the API server."""
+
+    async def carry_out(self, effect: object) -> None:
+        """Make one effect real; idempotent."""
+        ...
+
+
+class Meter(Protocol):
+    """Hears how long the stages of a pass take, and how passes end."""
+
+    def took(self, controller: str, stage: Stage, seconds: float) -> None:
+        """One stage of one pass ended well."""
+        ...
+
+    def ended(self, controller: str, outcome: Outcome) -> None:
+        """One pass ended."""
+        ...
+
+
 class Loop:
     """One controller with its queue."""
 
-    def __init__(self, controller: Controller[Any], client: Client, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        controller: Controller[Any],
+        client: Client,
+        *,
+        clock: Clock,
+        meter: Meter | None = None,
+    ) -> None:
         self.controller = controller
+        self._meter = meter
         self.queue: WorkQueue[Key] = WorkQueue(clock=clock)
         self._clock = clock
         self.recorder = Recorder(client, component=controller.name, clock=clock)
-        self._executor = Executor(client, manager=controller.name)
+        carry_out = controller.carry_out if isinstance(controller, Effective) else None
+        self._executor = Executor(client, manager=controller.name, carry_out=carry_out)
 
     def subscribe(self, informers: Informers) -> None:
         """Queue the keys of every change that the controller watches."""
         for watch in self.controller.watches:
-            listener = self._listener(watch, informers)
-            informers.watch(watch.resource).subscribe(listener)
+            informers.watch(watch.resource).subscribe(self.listener(watch, informers))
 
-    def _listener(
+    def listener(
         self, watch: Watch[Any], reader: Reader
     ) -> Callable[[Object | None, Object | None], None]:
+        """What a cache of the watched resource is to call with each change."""
+
         def listen(old: Object | None, new: Object | None) -> None:
             for item in filter(None, (old, new)):
                 for key in watch.keys(item):
@@ -109,9 +146,12 @@ class Loop:
         return listen
 
     async def work(self, reader: Reader) -> None:
-        """Reconcile one key after another until cancelled."""
+        """Reconcile one key after another until cancelled or drained."""
         while True:
-            key = await self.queue.get()
+            try:
+                key = await self.queue.get()
+            except Closed:
+                return
             try:
                 await self.reconcile(reader, key)
             finally:
@@ -119,15 +159,12 @@ class Loop:
 
     async def reconcile(self, reader: Reader, key: Key) -> None:
         """One pass over one key; failures are logged and the key comes back later."""
+        outcome: Outcome = "error"
         try:
-            observed = await self.controller.observe(reader, key)
-            if observed is None:
-                self.queue.forget(key)
-                return
-            decision = self.controller.decide(observed, self._clock.now())
-            notes = await self._executor.apply(decision)
+            done = await self._pass(reader, key)
         except errors.Conflict:
             # The reading was outdated; the watch that will correct it is on its way.
+            outcome = "conflict"
             self.queue.add_failed(key, sooner=True)
         except errors.ApiError as error:
             delay = self.queue.add_failed(key, at_least=error.retry_after)
@@ -137,11 +174,35 @@ class Loop:
             found = facts(controller=self.controller.name, key=key, retry_in=round(delay, 2))
             logger.exception("reconcile failed", extra=found)
         else:
-            for note in notes:
-                self.recorder.tell(note)
+            outcome = "success"
             self.queue.forget(key)
-            if decision.requeue_after is not None:
-                self.queue.add_after(key, decision.requeue_after)
+            if done is not None and done.requeue_after is not None:
+                self.queue.add_after(key, done.requeue_after)
+        if self._meter:
+            self._meter.ended(self.controller.name, outcome)
+
+    async def _pass(self, reader: Reader, key: Key) -> Decision | None:
+        """Observe, decide, apply; what was decided, if there was anything to decide about."""
+        with self._timed("observe"):
+            observed = await self.controller.observe(reader, key)
+        if observed is None:
+            return None
+        with self._timed("decide"):
+            decision = self.controller.decide(observed, self._clock.now())
+        with self._timed("apply"):
+            notes = await self._executor.apply(decision)
+        for note in notes:
+            self.recorder.tell(note)
+        return decision
+
+    @contextmanager
+    def _timed(self, stage: Stage) -> Iterator[None]:
+        if self._meter is None:
+            yield
+            return
+        started = self._clock.monotonic()
+        yield
+        self._meter.took(self.controller.name, stage, self._clock.monotonic() - started)
 
     def _log_refusal(self, key: Key, error: errors.ApiError, delay: float) -> None:
         found = facts(
@@ -159,37 +220,67 @@ class Runner:
         controllers: Iterable[Controller[Any]],
         *,
         clock: Clock,
-        workers: int = 4,
+        informers: Informers | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        """`workers` is how many keys of one controller are reconciled at a time."""
-        self.informers = Informers(client, clock=clock)
+        """`informers` may be shared with others, who then run them."""
+        self.informers = informers or Informers(client, clock=clock)
         self._clock = clock
-        self.loops = tuple(Loop(controller, client, clock=clock) for controller in controllers)
-        self._workers = workers
+        self._draining = asyncio.Event()
+        self.loops = tuple(
+            Loop(controller, client, clock=clock, meter=meter) for controller in controllers
+        )
         for loop in self.loops:
             loop.subscribe(self.informers)
 
     async def run(self) -> None:
-        """Run every controller until cancelled; workers start once the caches are filled."""
+        """Follow the server and run every controller until cancelled or drained."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.informers.run(), name="informers")
-            await self._wait_synced()
+            following = group.create_task(self.informers.run(), name="informers")
+            await self.work()
+            following.cancel()
+
+    async def work(self) -> None:
+        """Run every controller over informers that run already, until cancelled or drained."""
+        await self._wait_synced()
+        if self._draining.is_set():
+            return
+        async with asyncio.TaskGroup() as group:
+            side = []
             for loop in self.loops:
                 name = loop.controller.name
-                group.create_task(loop.queue.run_timers(), name=f"{name} timers")
-                group.create_task(loop.recorder.run(), name=f"{name} events")
-                for number in range(self._workers):
-                    group.create_task(loop.work(self.informers), name=f"{name} worker {number}")
+                side.append(group.create_task(loop.queue.run_timers(), name=f"{name} timers"))
+                side.append(group.create_task(loop.recorder.run(), name=f"{name} events"))
+            async with asyncio.TaskGroup() as workers:
+                for loop in self.loops:
+                    for number in range(_WORKERS):
+                        name = f"{loop.controller.name} worker {number}"
+                        workers.create_task(loop.work(self.informers), name=name)
+            for loop in self.loops:
+                await loop.recorder.written()
+            for task in side:
+                task.cancel()
+
+    def drain(self) -> None:
+        """Have `run` and `work` end once every key that a worker holds is finished."""
+        self._draining.set()
+        for loop in self.loops:
+            loop.queue.close()
 
     async def _wait_synced(self) -> None:
         """Wait for every cache's first list, saying from time to time which are missing."""
         synced = asyncio.ensure_future(self.informers.wait_synced())
+        draining = asyncio.ensure_future(self._draining.wait())
         try:
-            while not synced.done():
+            while not synced.done() and not draining.done():
                 pause = asyncio.ensure_future(self._clock.sleep(_TELL_SECONDS))
-                await asyncio.wait({synced, pause}, return_when=asyncio.FIRST_COMPLETED)
+                waits = {synced, draining, pause}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 pause.cancel()
                 if missing := self.informers.unsynced:
-                    logger.warning("waiting for lists", extra=facts(missing=",".join(missing)))
+                    why = "; ".join(self.informers.problems)
+                    found = facts(missing=",".join(missing), why=why)
+                    logger.warning("waiting for lists", extra=found)
         finally:
             synced.cancel()
+            draining.cancel()

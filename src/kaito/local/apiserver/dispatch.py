@@ -64,16 +64,20 @@ class Dispatcher:
         self._paths = paths.Paths(core.registry)
         self.open_watches: set[Watch] = set()
 
+    async def answer(self, incoming: Incoming) -> Answer:
+        """Answer a request of this process; what is refused is an answer too."""
+        try:
+            check_verb(incoming)
+            return await self._answer(incoming)
+        except _REFUSALS as error:
+            return _refusal(error)
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; never raises for what a client can cause."""
         try:
             return await self._serve(request)
-        except errors.StatusError as error:
-            return failure(error).to_response()
-        except (StoreUnavailable, StoreClosed) as error:
-            return failure(errors.unavailable(str(error))).to_response()
-        except Compacted as error:
-            return failure(errors.expired(str(error))).to_response()
+        except _REFUSALS as error:
+            return _refusal(error).to_response()
         except web.HTTPRequestEntityTooLarge as error:
             return failure(errors.too_large(int(error.headers.get("limit", 0)))).to_response()
         except (OverflowError, RecursionError, UnicodeEncodeError) as error:
@@ -217,6 +221,17 @@ class Dispatcher:
         version = incoming.target.served.at(incoming.target.version)
         deprecation = (version.deprecation,) if version.deprecation else ()
         return Answer(body=body, status=status, warnings=(*deprecation, *written.warnings))
+
+
+_REFUSALS = (errors.StatusError, StoreUnavailable, StoreClosed, Compacted)
+
+
+def _refusal(error: Exception) -> Answer:
+    if isinstance(error, errors.StatusError):
+        return failure(error)
+    if isinstance(error, Compacted):
+        return failure(errors.expired(str(error)))
+    return failure(errors.unavailable(str(error)))
 
 
 def check_verb(incoming: Incoming) -> None:

@@ -21,11 +21,12 @@ from kaito.base.errors import KaitoError
 from kaito.base.logs import facts
 from kaito.local.apiserver import errors
 from kaito.local.apiserver.admission import Admission, AdmitAll
-from kaito.local.apiserver.answers import failure
+from kaito.local.apiserver.answers import Answer, failure
 from kaito.local.apiserver.bodies import MOST_BYTES, Body
 from kaito.local.apiserver.core import Core, Identifiers, RandomIdentifiers
 from kaito.local.apiserver.dispatch import Dispatcher
 from kaito.local.apiserver.housekeeping import keep_house
+from kaito.local.apiserver.incoming import Incoming
 from kaito.local.apiserver.kinds import builtin_registry
 from kaito.local.apiserver.options import WriteOptions
 from kaito.local.apiserver.rest.create import create_object
@@ -89,6 +90,14 @@ class ApiServer:
         from kaito.local.apiserver.streaming.routes import StreamingRoutes
 
         self._dispatcher.streams = StreamingRoutes(streams, clock=self.core.clock)
+
+    async def begin(self) -> None:
+        """Load what is stored, and listen nowhere: for who asks with `answer`."""
+        await self._begin()
+
+    async def answer(self, incoming: Incoming) -> Answer:
+        """Answer a request of this process without HTTP; watches go to the store."""
+        return await self._dispatcher.answer(incoming)
 
     async def start(self, *, unix_socket: Path | None = None, tls: TlsAddress | None = None) -> int:
         """Load what is stored, then listen; the TCP port, or 0 without one."""

@@ -51,7 +51,7 @@ def _prune_object(schema: Schema, value: Manifest) -> Manifest:
     result: Manifest | None = None
     for name, item in value.items():
         child = schema.child(name)
-        if child is None or (item is None and child.null_is_absent):
+        if child is None or (item is None and (child.null_is_absent or not child.nullable)):
             result = dict(value) if result is None else result
             del result[name]
         elif isinstance(item, (dict, list)):

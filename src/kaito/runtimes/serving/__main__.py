@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from kaito.api.runtime import ENV_POD_IP, ExitCode, ServingArguments
+from kaito.api.runtime import ENV_POD_IP, Distributed, ExitCode, ServingArguments
 from kaito.base.errors import UsageError
 from kaito.base.logs import facts, start_logging
 from kaito.runtimes.ending import Ending, write_ending
@@ -54,6 +54,8 @@ def _serve(arguments: ServingArguments) -> None:
     if is_local(arguments.model):
         # Without it both engines ask a hub about the folder's name, at length where none answers.
         os.environ["HF_HUB_OFFLINE"] = "1"
+    if arguments.distributed is not None and not _join(arguments.distributed, host, arguments.port):
+        return
     logger.info(
         "starting engine",
         extra=facts(runtime=arguments.runtime, model=arguments.model, host=host or "every address"),
@@ -66,6 +68,21 @@ def _serve(arguments: ServingArguments) -> None:
         from kaito.runtimes.serving.transformers_server import serve_transformers
 
         serve_transformers(arguments, host, options)
+
+
+def _join(group: Distributed, host: str, port: int) -> bool:
+    """Take part in a model of several pods; whether this is the one that runs the engine."""
+    import asyncio
+
+    from kaito.base.clock import SystemClock
+    from kaito.runtimes.serving.ray_cluster import Member, form_cluster, lend_gpus
+
+    member, clock = Member.of_environment(group), SystemClock()
+    if member.leads:
+        asyncio.run(form_cluster(member, clock))
+        return True
+    asyncio.run(lend_gpus(member, host, port, clock))
+    return False
 
 
 def _leave(*_: object) -> NoReturn:

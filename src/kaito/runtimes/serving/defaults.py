@@ -46,6 +46,10 @@ def decide_options(arguments: ServingArguments, device: Device) -> dict[str, Opt
         "reasoning-parser": arguments.reasoning_parser or None,
         "chat-template": arguments.chat_template or None,
         "trust-remote-code": arguments.trust_remote_code or None,
+        "enable-expert-parallel": arguments.enable_expert_parallel or None,
+        "max-num-seqs": arguments.max_num_seqs or None,
+        "max-num-batched-tokens": arguments.max_num_batched_tokens or None,
+        "performance-mode": arguments.performance_mode or None,
         "distributed-executor-backend": arguments.distributed_executor_backend or None,
     }
     if arguments.dtype != "auto":

@@ -1,150 +1,30 @@
 """The Workspace's decisions, scenario by scenario: what is there, what is wanted, what is said."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
-
-from kaito.api import conditions, labels
-from kaito.api.core import CONFIGMAPS, NODES, PODS, SERVICES, STATEFULSETS
-from kaito.api.meta import Key, Manifest, Object
-from kaito.api.nodeclaim import NODECLAIMS
-from kaito.api.resources import Resource
-from kaito.api.workspace import WORKSPACES, Workspace
-from kaito.base.quantity import GIB
-from kaito.controllers.workspace.decide import decide
-from kaito.controllers.workspace.observed import Observed, observe
-from kaito.controllers.workspace.settings import WorkspaceSettings
-from kaito.kube.cache import FixedReader
-from kaito.kube.controller.decision import Apply, Create, Decision, Delete, Patch
-from kaito.planner.machine import Machine, plan_on_machine
-from kaito.planner.plan import Plan, PlanRequest, Refusal
-from kaito.provision.nodeclaim import NodeClaimProvisioner, NodeClass
-from kaito.render.settings import RenderSettings
-
-NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-KEY = Key("default", "w")
-MACHINE = Machine(name="laptop", cpus=8, memory_bytes=24 * GIB)
-
-
-def _plan(request: PlanRequest) -> Plan | Refusal:
-    return plan_on_machine(request, MACHINE)
-
-
-SETTINGS = WorkspaceSettings(
-    render=RenderSettings(serving_image="example.com/serving:1"),
-    provisioner=NodeClaimProvisioner(NodeClass(group="kaito.sh", kind="KaitoNodeClass")),
-    planner=_plan,
-    facts_at_hand=lambda _: None,
+from tests.unit.controllers.workspace.world import (
+    KEY,
+    NOW,
+    READY,
+    World,
+    new_world,
+    settled,
+    workspace,
 )
 
-
-def workspace(**fields: Any) -> Manifest:
-    meta = {
-        "name": "w",
-        "namespace": "default",
-        "uid": "u1",
-        "resourceVersion": "7",
-        "generation": 1,
-        "finalizers": [labels.WORKSPACE_FINALIZER],
-    }
-    return {
-        "apiVersion": "kaito.sh/v1beta1",
-        "kind": "Workspace",
-        "metadata": {**meta, **fields.pop("metadata", {})},
-        "resource": {
-            "instanceType": "Standard_NC6s_v3",
-            "labelSelector": {"matchLabels": {"apps": "w"}},
-        },
-        **(fields or {"inference": {"preset": {"name": "smollm2-135m-instruct"}}}),
-    }
-
-
-@dataclass
-class World:
-    """What an API server would hold; `carry_out` plays the executor and the rest of the cluster."""
-
-    objects: dict[tuple[str, Key], Manifest] = field(default_factory=dict)
-
-    def put(self, resource: Resource[Any], manifest: Manifest) -> None:
-        meta = manifest["metadata"]
-        self.objects[(str(resource), Key(meta.get("namespace", ""), meta["name"]))] = manifest
-
-    def observe(self) -> Observed:
-        contents: list[tuple[Resource[Object], list[Object]]] = []
-        for resource in (WORKSPACES, NODECLAIMS, NODES, STATEFULSETS, SERVICES, PODS, CONFIGMAPS):
-            found = [m for (name, _), m in self.objects.items() if name == str(resource)]
-            contents.append((resource, [msgspec.convert(m, resource.type) for m in found]))
-        observed = observe(FixedReader(contents), KEY, SETTINGS)
-        assert observed is not None
-        return observed
-
-    def decide(self) -> Decision:
-        return decide(self.observe(), SETTINGS, NOW)
-
-    def carry_out(self, decision: Decision) -> None:
-        for action in decision.actions:
-            match action:
-                case Create() | Apply():
-                    self.put(action.resource, action.manifest)
-                case Delete():
-                    self.objects.pop((str(action.resource), action.key))
-                case Patch():
-                    assert isinstance(action.patch, Mapping)
-                    self._merge((str(action.resource), action.key), action.patch["metadata"])
-        if decision.status:
-            live = self.objects[(str(WORKSPACES), KEY)]
-            live["status"] = {**live.get("status", {}), **decision.status.status}
-
-    def _merge(self, where: tuple[str, Key], meta: Manifest) -> None:
-        live = self.objects[where]
-        if not meta["finalizers"] and live["metadata"].get("deletionTimestamp"):
-            del self.objects[where]
-        else:
-            live["metadata"] = {**live["metadata"], "finalizers": meta["finalizers"]}
-
-    def claim(self) -> Manifest:
-        return next(m for (name, _), m in self.objects.items() if name == str(NODECLAIMS))
-
-    def launch(self) -> None:
-        claim = self.claim()
-        types = ("Launched", "Registered", "Initialized", "Ready")
-        claim["status"] = {
-            "nodeName": "n1",
-            "conditions": [{"type": type_, "status": "True"} for type_ in types],
-        }
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-        self.put(NODES, {"metadata": {"name": "n1"}, "status": ready})
-
-    def start_pod(self, **status: Any) -> None:
-        self.objects[(str(STATEFULSETS), KEY)]["status"] = {"updatedReplicas": 1}
-        meta = {"name": "w-0", "namespace": "default", "labels": {labels.WORKSPACE: "w"}}
-        self.put(PODS, {"metadata": meta, "status": status})
-
-    @property
-    def ready(self) -> tuple[str, str, str]:
-        found = conditions.find(self.observe().workspace.status.conditions, "WorkspaceReady")
-        assert found is not None
-        return found.status, found.reason, found.message
-
-
-def settled(world: World) -> World:
-    """Carry decisions out until nothing is left to do; fails when that never happens."""
-    for _ in range(6):
-        decision = world.decide()
-        if not decision.actions and decision.status is None:
-            return world
-        world.carry_out(decision)
-    raise AssertionError(f"never settles: {world.decide()}")
-
-
-def new_world(**fields: Any) -> World:
-    world = World()
-    world.put(WORKSPACES, workspace(**fields))
-    return world
+from kaito.api import conditions, labels
+from kaito.api.core import (
+    CONFIGMAPS,
+    PODS,
+    SERVICES,
+    STATEFULSETS,
+)
+from kaito.api.meta import Key
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.workspace import WORKSPACES, Workspace
+from kaito.kube.controller.decision import Create, Patch
 
 
 def test_the_finalizer_comes_before_anything_else_is_made() -> None:
@@ -210,9 +90,6 @@ def test_the_workload_starts_once_the_node_is_ready() -> None:
     assert (str(SERVICES), KEY) in world.objects
     assert (str(SERVICES), Key("default", "w-headless")) in world.objects
     assert world.observe().workspace.status.worker_nodes == ("n1",)
-
-
-READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def test_it_is_ready_when_its_pod_answers_and_not_ready_when_it_stops() -> None:
@@ -286,6 +163,11 @@ POD_CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         },
         "InvalidConfig",
         "unknown argument 'max-model-lenn'",
+    ),
+    "peers that stay away": (
+        {"containerStatuses": [{"name": "w", "state": {"terminated": _ended(75, "8 of 16 GPUs")}}]},
+        "PeersUnreachable",
+        "8 of 16 GPUs",
     ),
     "crash loop": (
         {
@@ -367,14 +249,15 @@ def test_what_is_not_served_yet_says_so_and_claims_nothing(
     assert world.ready[:2] == ("False", reason)
 
 
-def test_a_missing_config_map_is_named_and_an_edit_of_it_rolls_out() -> None:
+def test_a_missing_config_map_is_named_before_any_claim_and_an_edit_rolls_out() -> None:
     world = new_world(inference={"preset": {"name": "smollm2-135m-instruct"}, "config": "settings"})
     settled(world)
-    world.launch()
-    settled(world)
     assert "ConfigMap default/settings" in world.ready[2]
+    assert [name for name, _ in world.objects] == [str(WORKSPACES)]
     meta = {"name": "settings", "namespace": "default"}
     world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {}"}})
+    settled(world)
+    world.launch()
     settled(world)
     before = world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"]
     world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {a: 1}"}})
@@ -421,7 +304,7 @@ def test_deletion_waits_for_the_pods_then_the_nodes_then_lets_go() -> None:
 def test_each_transition_is_told_once() -> None:
     world = new_world()
     first = world.decide()
-    assert [note.reason for note in first.notes] == ["NodeClaimNotReady"]
+    assert [note.reason for note in first.notes] == ["Planned", "NodeClaimNotReady"]
     world.carry_out(first)
     assert world.decide().notes == ()
 

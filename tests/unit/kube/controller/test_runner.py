@@ -8,7 +8,8 @@ from typing import Any
 
 from kaito.api.core import CONFIGMAPS, SECRETS, ConfigMap
 from kaito.api.meta import Key, Manifest, Object, owner_reference
-from kaito.base.clock import SystemClock
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.base.clock import SystemClock, settle
 from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.kube.controller.decision import Create, Decision, Patch
@@ -132,3 +133,41 @@ async def test_a_key_comes_back_when_its_decision_asks_for_that(client: Client) 
     await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
     async with running(client, Patient()) as runner:
         assert await secret_uid(runner)
+
+
+async def test_a_drained_runner_finishes_what_it_is_at_and_begins_nothing(client: Client) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    class Slow(Copier):
+        async def observe(self, reader: Reader, key: Key) -> ConfigMap | None:
+            begun.set()
+            await may_end.wait()
+            return await super().observe(reader, key)
+
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+    slow = Slow()
+    runner = Runner(client, (slow,), clock=SystemClock())
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        runner.drain()
+        assert not task.done()
+        may_end.set()
+        await task
+
+    assert (await client.get(SECRETS, A)).metadata.uid
+    assert slow.passes == 1
+
+
+async def test_a_runner_that_waits_for_lists_can_be_drained(client: Client) -> None:
+    class Unserved(Copier):
+        def __init__(self) -> None:
+            super().__init__()
+            self.watches = (Watch(NODECLAIMS, its_own_key),)
+
+    runner = Runner(client, (Unserved(),), clock=SystemClock())
+    task = asyncio.create_task(runner.run())
+    await settle()
+    runner.drain()
+    async with asyncio.timeout(PATIENCE):
+        await task

@@ -34,6 +34,21 @@ def test_adapters_and_tools_bring_what_they_need() -> None:
     assert options["enable-auto-tool-choice"] is True
 
 
+def test_limits_and_modes_go_to_the_engine_under_its_own_names() -> None:
+    arguments = ServingArguments(
+        model="/m",
+        max_num_seqs=64,
+        max_num_batched_tokens=8192,
+        performance_mode="throughput",
+        enable_expert_parallel=True,
+    )
+    options = decide_options(arguments, "gpu")
+    assert options["max-num-seqs"] == 64
+    assert options["max-num-batched-tokens"] == 8192
+    assert options["performance-mode"] == "throughput"
+    assert options["enable-expert-parallel"] is True
+
+
 def test_parallelism_of_one_is_not_said() -> None:
     arguments = ServingArguments(model="/m", tensor_parallel_size=4, pipeline_parallel_size=2)
     options = decide_options(arguments, "gpu")

@@ -83,7 +83,8 @@ def completed(core: Core, target: Target, manifest: Manifest) -> Manifest:
     schema = core.schemas.of(served, target.version)
     manifest = apply_defaults(schema, manifest)
     problems = [Cause(e.path, e.body, e.reason.value) for e in validate(schema, manifest)]
-    if problems := [*problems, *metadata_problems(manifest)]:
+    # Metadata is looked into only once the schema has found the form that this counts on.
+    if problems := problems or [*metadata_problems(manifest)]:
         raise errors.invalid(_subject(target, manifest), problems)
     if not served.is_custom:
         manifest = apply_builtin_defaults(served.group, served.kind, manifest)

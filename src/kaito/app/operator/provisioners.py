@@ -1,0 +1,108 @@
+"""Which way an operator gets nodes: the one place that knows them all.
+
+| --node-provisioner | nodes come from |
+|---|---|
+| azure-gpu-provisioner | NodeClaims that we make, one a node, for whoever answers the node class |
+| karpenter | one NodePool a Workspace, answered by Karpenter |
+| byo | nodes that are there already |
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kaito.api import labels
+from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.nodepool import NODEPOOLS
+from kaito.api.resources import Resource
+from kaito.app.operator.options import OperatorOptions
+from kaito.base.errors import UsageError
+from kaito.provision.claims import NodeClaims
+from kaito.provision.existing import ExistingNodes
+from kaito.provision.karpenter import KarpenterPools
+from kaito.provision.port import Assessment, Made, NodeClass, NodeSource, Supply, Wanted
+
+_CLAIMED = {
+    "azure": NodeClass(group=labels.GROUP, kind="KaitoNodeClass"),
+    "aws": NodeClass(group=labels.KARPENTER_AWS_GROUP, kind="EC2NodeClass"),
+}
+"""Whose class answers NodeClaims that are made directly, by cloud (spec section 2.4)."""
+
+_POOLED = {
+    "azure": NodeClass(group=labels.KARPENTER_AZURE_GROUP, kind="AKSNodeClass"),
+    "aws": NodeClass(group=labels.KARPENTER_AWS_GROUP, kind="EC2NodeClass"),
+}
+"""The class of each cloud's own Karpenter provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSupply:
+    """Where nodes come from, and which kinds that needs to be watched."""
+
+    source: NodeSource
+    makes: tuple[Resource[Any], ...] = ()
+    sweeps: tuple[Resource[Any], ...] = ()
+    """Those of them that we make ourselves and have to give back, whatever happens."""
+
+
+def choose_supply(options: OperatorOptions) -> NodeSupply:
+    """The supply for these options.
+
+    Raises:
+        UsageError: this cloud has no such way.
+    """
+    if options.provisioner == "byo":
+        return NodeSupply(source=ExistingNodes())
+    if options.provisioner == "karpenter":
+        pools = KarpenterPools(node_class=_pooled_class(options))
+        return NodeSupply(source=pools, makes=(NODECLAIMS, NODEPOOLS), sweeps=(NODEPOOLS,))
+    node_class = _CLAIMED.get(options.cloud)
+    if node_class is None:
+        raise UsageError(
+            f"nobody answers NodeClaims on CLOUD_PROVIDER={options.cloud}",
+            hint=f"use --node-provisioner=byo, or one of: {', '.join(_CLAIMED)}",
+        )
+    source: NodeSource = NodeClaims(
+        node_class=node_class, has_image_family=options.cloud == "azure"
+    )
+    if options.image_family:
+        source = DefaultImage(source, options.image_family)
+    return NodeSupply(source=source, makes=(NODECLAIMS,), sweeps=(NODECLAIMS,))
+
+
+def _pooled_class(options: OperatorOptions) -> NodeClass:
+    usual = _POOLED.get(options.cloud)
+    group = options.node_class_group or (usual.group if usual else "")
+    kind = options.node_class_kind or (usual.kind if usual else "")
+    if not group or not kind:
+        raise UsageError(
+            f"Karpenter's node class on CLOUD_PROVIDER={options.cloud} is not known",
+            hint="name it with --karpenter-node-class-group and --karpenter-node-class-kind",
+        )
+    return NodeClass(group=group, kind=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultImage:
+    """Another source, with an operating system image for owners that ask for none."""
+
+    source: NodeSource
+    family: str
+
+    def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """What the source renders."""
+        return self.source.render(self._with_image(wanted), supply)
+
+    def surplus(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
+        """What the source has too many of."""
+        return self.source.surplus(self._with_image(wanted), supply)
+
+    def belongings(self, supply: Supply) -> tuple[Made, ...]:
+        """What the source made."""
+        return self.source.belongings(supply)
+
+    def assess(self, wanted: Wanted, supply: Supply) -> Assessment:
+        """How far the source's nodes are."""
+        return self.source.assess(self._with_image(wanted), supply)
+
+    def _with_image(self, wanted: Wanted) -> Wanted:
+        return wanted if wanted.image_family else replace(wanted, image_family=self.family)

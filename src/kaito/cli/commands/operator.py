@@ -1,0 +1,181 @@
+"""`kaito operator`: run the controllers in a cluster, as the chart does.
+
+Flags are KAITO 0.12's with their defaults, but for leader election, which is on. Exit status: 0
+stopped, 1 an error or the lease was lost (the pod is started again), 2 the flags are wrong.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from kaito.base.errors import KaitoError, UsageError
+from kaito.kube.config import Cluster, from_kubeconfig, in_cluster
+
+if TYPE_CHECKING:
+    from kaito.app.operator.options import OperatorOptions
+
+_TRUE = ("true", "1", "t")
+_FALSE = ("false", "0", "f")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    text = parser.add_argument
+    text("-n", "--namespace", default="", metavar="NAME", help="look after this namespace only")
+    text("--kubeconfig", default="", metavar="FILE", help="instead of the pod's service account")
+    text("--context", default="", metavar="NAME", help="context in that file")
+    _configure_process(parser)
+    _configure_nodes(parser)
+
+
+def _configure_process(parser: argparse.ArgumentParser) -> None:
+    text = parser.add_argument
+    text("--metrics-bind-address", default=":8080", metavar="ADDR", help="default :8080; 0: none")
+    text(
+        "--health-probe-bind-address",
+        default=":8081",
+        metavar="ADDR",
+        help="default :8081; 0: none",
+    )
+    _add_switch(parser, "--leader-elect", help_="one of several replicas works (default true)")
+    _add_switch(parser, "--webhook", help_="validate objects for the API server (default true)")
+    text("--kube-client-qps", type=float, default=30, metavar="N", help="requests a second (30)")
+    text("--kube-client-burst", type=int, default=50, metavar="N", help="requests at once (50)")
+    text("--feature-gates", default="", metavar="K=V,..", help="gates, e.g. enableMIG=false")
+    text("--log-format", choices=("json", "text"), default="json", help="default json")
+    levels = ("debug", "info", "warning", "error")
+    text("--log-level", choices=levels, default="info", help="default info")
+    text("--version", action="store_true", help="print the version")
+
+
+def _configure_nodes(parser: argparse.ArgumentParser) -> None:
+    from kaito.app.operator.options import PROVISIONERS, UNBUILT_FLAGS
+
+    text = parser.add_argument
+    text(
+        "--node-provisioner",
+        default=PROVISIONERS[0],
+        metavar="NAME",
+        help=f"where nodes come from: {', '.join(PROVISIONERS)} (default {PROVISIONERS[0]})",
+    )
+    text("--default-node-image-family", default="", metavar="NAME", help="ubuntu or azurelinux")
+    text("--karpenter-node-class-group", default="", metavar="GROUP", help="the cloud's own")
+    text("--karpenter-node-class-kind", default="", metavar="KIND", help="the cloud's own")
+    for flag in ("version", "resource-name"):
+        help_ = "taken, and not needed: group and kind are enough"
+        text(f"--karpenter-node-class-{flag}", default="", metavar="NAME", help=help_)
+    for flag, _ in UNBUILT_FLAGS:
+        text(f"--{flag}", default="", metavar="VALUE", help="not available in this release")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the operator until it is told to stop."""
+    if arguments.version:
+        from kaito import __version__
+
+        print(f"kaito {__version__}")
+        return 0
+    cluster = _choose_cluster(arguments)
+    options = _options(arguments, cluster)
+    from kaito.base.logs import start_logging
+
+    start_logging(level=arguments.log_level.upper(), json=arguments.log_format == "json")
+    return asyncio.run(_run(options, cluster))
+
+
+async def _run(options: "OperatorOptions", cluster: Cluster) -> int:
+    import socket
+    import uuid
+
+    from kaito.app.operator.process import Standing, run_operator
+
+    standing = Standing(identity=f"{socket.gethostname()}_{uuid.uuid4()}", stop=asyncio.Event())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, standing.stop.set)
+    try:
+        await run_operator(options, cluster, standing)
+    except (KaitoError, ExceptionGroup) as error:
+        return _tell_end(error)
+    return 0
+
+
+def _tell_end(error: Exception) -> int:
+    """Log why the operator ended, in the form that everything else is logged in; the status."""
+    import logging
+
+    from kaito.base.logs import facts
+    from kaito.cli.reporting import first_known
+
+    known = first_known(error)
+    hint = known.hint if isinstance(known, KaitoError) else ""
+    logging.getLogger("kaito.operator").error("ended", extra=facts(error=known, hint=hint))
+    return 2 if isinstance(known, UsageError) else 1
+
+
+def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
+    """--kubeconfig, then the cluster this runs in, then what every other verb would take."""
+    from pathlib import Path
+
+    if arguments.kubeconfig:
+        return from_kubeconfig(Path(arguments.kubeconfig), context=arguments.context)
+    if (inside := in_cluster()) is not None:
+        return inside
+    from kaito.app.state import choose_state_folder
+    from kaito.cli.target import choose_kubeconfig
+
+    path = choose_kubeconfig("", choose_state_folder(""))
+    return from_kubeconfig(path, context=arguments.context)
+
+
+def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOptions":
+    from kaito.app.operator import options as choices
+    from kaito.app.operator.gates import parse_gates
+    from kaito.app.webhook.options import Address, WebhookOptions
+
+    around = choices.parse_environment(os.environ, home=cluster.namespace)
+    gates = parse_gates(arguments.feature_gates)
+    choices.refuse_unbuilt({name.replace("_", "-"): v for name, v in vars(arguments).items()})
+    if arguments.kube_client_qps <= 0 or arguments.kube_client_burst < 1:
+        raise UsageError(
+            "--kube-client-qps and --kube-client-burst must be positive",
+            hint="leave them out for 30 and 50",
+        )
+    webhook = WebhookOptions(
+        address=Address("", around.webhook_port),
+        service=around.webhook_service,
+        namespace=around.home,
+    )
+    return choices.OperatorOptions(
+        gates=gates,
+        metrics=choices.parse_address("metrics-bind-address", arguments.metrics_bind_address),
+        probes=choices.parse_address(
+            "health-probe-bind-address", arguments.health_probe_bind_address
+        ),
+        leader_elect=_is_on("--leader-elect", arguments.leader_elect),
+        requests_per_second=arguments.kube_client_qps,
+        burst=arguments.kube_client_burst,
+        webhook=webhook if _is_on("--webhook", arguments.webhook) else None,
+        provisioner=choices.choose_provisioner_name(arguments.node_provisioner, gates),
+        cloud=around.cloud,
+        namespace=arguments.namespace,
+        home=around.home,
+        image_family=choices.choose_image_family(arguments.default_node_image_family),
+        node_class_group=arguments.karpenter_node_class_group,
+        node_class_kind=arguments.karpenter_node_class_kind,
+        registry=around.registry,
+        cluster_name=around.cluster_name,
+    )
+
+
+def _add_switch(parser: argparse.ArgumentParser, name: str, *, help_: str) -> None:
+    """A boolean as Go's flag package reads it: `--name`, `--name=true`, `--name=false`."""
+    parser.add_argument(name, nargs="?", const="true", default="true", metavar="BOOL", help=help_)
+
+
+def _is_on(flag: str, value: str) -> bool:
+    if value.lower() not in _TRUE + _FALSE:
+        raise UsageError(f"{flag}={value!r} is not a boolean", hint="use true or false")
+    return value.lower() in _TRUE

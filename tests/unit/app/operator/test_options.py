@@ -1,0 +1,79 @@
+"""Flags and environment as one value."""
+
+import pytest
+
+from kaito.app.operator.gates import parse_gates
+from kaito.app.operator.options import (
+    UNBUILT_FLAGS,
+    choose_image_family,
+    choose_provisioner_name,
+    parse_address,
+    parse_environment,
+    refuse_unbuilt,
+)
+from kaito.app.webhook.options import Address
+from kaito.base.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":8080", Address("", 8080)),
+        ("127.0.0.1:0", Address("127.0.0.1", 0)),
+        ("[::1]:9000", Address("::1", 9000)),
+        ("0", None),
+    ],
+)
+def test_an_address_is_read_as_kubernetes_components_write_it(
+    text: str, address: Address | None
+) -> None:
+    assert parse_address("metrics-bind-address", text) == address
+
+
+@pytest.mark.parametrize("text", ["", "8080", "host", ":http", ":70000", "host:-1"])
+def test_what_is_no_address_is_refused_by_the_flag_s_name(text: str) -> None:
+    with pytest.raises(UsageError, match="--metrics-bind-address="):
+        parse_address("metrics-bind-address", text)
+
+
+def test_the_environment_of_the_chart_is_understood() -> None:
+    around = parse_environment(
+        {
+            "CLOUD_PROVIDER": "aws",
+            "RELEASE_NAMESPACE": "kaito",
+            "PRESET_REGISTRY_NAME": "registry.example.com/kaito/",
+            "CLUSTER_NAME": "one",
+            "WEBHOOK_PORT": "9444",
+        },
+        home="elsewhere",
+    )
+    assert (around.cloud, around.home, around.cluster_name) == ("aws", "kaito", "one")
+    assert around.registry == "registry.example.com/kaito"
+    assert around.webhook_port == 9444
+
+
+def test_an_empty_environment_is_azure_at_home() -> None:
+    around = parse_environment({"CLOUD_PROVIDER": ""}, home="here")
+    assert (around.cloud, around.home, around.webhook_port) == ("azure", "here", 9443)
+
+
+def test_the_gate_and_the_flag_agree_on_nodes_that_are_there() -> None:
+    byo = parse_gates("disableNodeAutoProvisioning=true")
+    assert choose_provisioner_name("azure-gpu-provisioner", byo) == "byo"
+    assert choose_provisioner_name("byo", parse_gates("")) == "byo"
+    with pytest.raises(UsageError, match="contradicts --node-provisioner=karpenter"):
+        choose_provisioner_name("karpenter", byo)
+
+
+@pytest.mark.parametrize("flag", [flag for flag, _ in UNBUILT_FLAGS])
+def test_a_flag_without_effect_is_refused_when_set_and_only_then(flag: str) -> None:
+    refuse_unbuilt({flag: ""})
+    with pytest.raises(UsageError, match=f"--{flag} is not available"):
+        refuse_unbuilt({flag: "something"})
+
+
+def test_image_families_are_those_the_provisioner_knows() -> None:
+    assert choose_image_family("AzureLinux") == "azurelinux"
+    assert choose_image_family("") == ""
+    with pytest.raises(UsageError, match="'windows' is not known"):
+        choose_image_family("windows")

@@ -1,0 +1,75 @@
+"""What servers send that no object of ours looks like."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from kaito.api.core import PODS, STATEFULSETS
+from kaito.api.resources import Resource
+from kaito.kube.client import Client
+from kaito.kube.config import on_socket
+
+# As kube-apiserver 1.36 sends them.
+POD_MARK = {
+    "kind": "Pod",
+    "apiVersion": "v1",
+    "metadata": {"resourceVersion": "7", "annotations": {"k8s.io/initial-events-end": "true"}},
+    "spec": {"containers": None},
+    "status": {},
+}
+STATEFULSET_MARK = {
+    "kind": "StatefulSet",
+    "apiVersion": "apps/v1",
+    "metadata": {"resourceVersion": "7"},
+    "spec": {"selector": None, "template": {"metadata": {}, "spec": {"containers": None}}},
+    "status": {"replicas": 0},
+}
+
+
+@pytest.fixture
+async def sent(tmp_path: Path) -> AsyncIterator[list[Any]]:
+    """A server that answers every watch with these events."""
+    events: list[Any] = []
+
+    async def watch(request: web.Request) -> web.Response:
+        return web.Response(text="".join(json.dumps(event) + "\n" for event in events))
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", watch)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.UnixSite(runner, str(tmp_path / "api.sock")).start()
+    yield events
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("resource", "mark"), [(PODS, POD_MARK), (STATEFULSETS, STATEFULSET_MARK)], ids=str
+)
+async def test_a_bookmark_is_read_though_its_object_is_none_of_its_kind(
+    sent: list[Any], tmp_path: Path, resource: Resource[Any], mark: Any
+) -> None:
+    sent.append({"type": "BOOKMARK", "object": mark})
+    async with Client(on_socket(tmp_path / "api.sock")) as client:
+        events = [event async for event in client.watch(resource, revision="", query={})]
+
+    (event,) = events
+    assert event.type == "BOOKMARK"
+    assert event.object.metadata.resource_version == "7"
+    assert event.object.metadata.annotations == mark["metadata"].get("annotations", {})
+
+
+async def test_an_object_that_lost_its_kind_s_form_is_as_good_as_gone(
+    sent: list[Any], tmp_path: Path
+) -> None:
+    broken = {"metadata": {"name": "a", "namespace": "n", "resourceVersion": "8"}, "spec": 3}
+    sent.append({"type": "MODIFIED", "object": broken})
+    async with Client(on_socket(tmp_path / "api.sock")) as client:
+        events = [event async for event in client.watch(PODS, revision="7", query={})]
+
+    (event,) = events
+    assert (event.type, event.object.key) == ("DELETED", ("n", "a"))
