@@ -34,7 +34,9 @@ VERBS = (
     Verb("models list", "list the models that kaito knows", GROUPS[2]),
     Verb("models describe", "show a model and how it would run on this machine", GROUPS[2]),
     Verb("models import", "bring a model's files from a folder", GROUPS[2]),
+    Verb("doctor", "say what is missing in a cluster or on this machine", GROUPS[3]),
     Verb("operator", "run the controllers in a cluster", GROUPS[3]),
+    Verb("provisioner", "make machines in a cloud for a cluster's NodeClaims", GROUPS[3]),
     Verb("version", "print the version", GROUPS[3]),
 )
 

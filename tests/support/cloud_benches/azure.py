@@ -33,7 +33,7 @@ _STATES = {
     "deleting": "Deleting",
     "failed": "Failed",
 }
-_PATIENCE = 0.5
+_PATIENCE = 3.0
 """Seconds until the client gives up on a service that is silent."""
 
 K = FailureKind

@@ -17,11 +17,15 @@ from kaito.cloud.gcp.cloud import GcpCloud
 from kaito.cloud.gcp.settings import GcpSettings
 from kaito.cloud.port import MachineState
 
+# Held for as long as the tests run: the last channel to be collected would otherwise end gRPC's
+# poller, and wait for its thread, in whatever thread the collection happens to run.
+grpc.aio.init_grpc_aio()
+
 SETTINGS = GcpSettings(
     project="demo", location="us-central1", cluster="gke", zones=("us-central1-a",)
 )
 _SERVICE = "google.container.v1.ClusterManager"
-_PATIENCE = 0.5
+_PATIENCE = 3.0
 _STATES = {
     "creating": "PROVISIONING",
     "running": "RUNNING",

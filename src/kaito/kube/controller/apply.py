@@ -24,9 +24,7 @@ CarryOut: TypeAlias = Callable[[object], Awaitable[None]]
 class Executor:
     """Carries out decisions in one controller's name."""
 
-    def __init__(
-        self, client: Client, *, manager: str, carry_out: CarryOut | None = None
-    ) -> None:
+    def __init__(self, client: Client, *, manager: str, carry_out: CarryOut | None = None) -> None:
         """`manager` is the field manager that owns what is applied."""
         self._client = client
         self._manager = manager

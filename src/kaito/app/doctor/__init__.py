@@ -1,0 +1,1 @@
+"""`kaito doctor`: what is missing before a Workspace is applied. Observed facts, pure checks."""

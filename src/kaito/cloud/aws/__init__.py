@@ -1,0 +1,1 @@
+"""Amazon EKS: a machine is a managed node group of one node."""

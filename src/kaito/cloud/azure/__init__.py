@@ -1,0 +1,1 @@
+"""Azure Kubernetes Service: a machine is an agent pool of one node."""

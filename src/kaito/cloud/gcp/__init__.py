@@ -1,0 +1,1 @@
+"""Google Kubernetes Engine: a machine is a node pool of one node."""
