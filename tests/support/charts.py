@@ -44,7 +44,7 @@ class Grant:
 
 
 def render(*arguments: str, apis: Iterable[str] = ()) -> Rendered:
-    """`helm template kaito charts/kaito` for the namespace kaito-workspace of a cluster with `apis`.
+    """`helm template` for the namespace kaito-workspace of a cluster that has `apis`.
 
     A refusal is the result, too.
     """

@@ -6,6 +6,7 @@ only the caller knows whether that is safe.
 """
 
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +20,7 @@ from kaito.api.resources import Resource
 from kaito.base.logs import facts
 from kaito.kube import errors
 from kaito.kube.config import Cluster
+from kaito.kube.exec_credential import Login
 from kaito.kube.traffic import Sent, Traffic
 
 T = TypeVar("T", bound=Object)
@@ -86,6 +88,7 @@ class Client:
         self._traffic = traffic
         self._session: aiohttp.ClientSession | None = None
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+        self._secured: tuple[bytes, ssl.SSLContext | bool] | None = None
 
     async def __aenter__(self) -> Self:
         socket = self.cluster.unix_socket
@@ -93,8 +96,7 @@ class Client:
         if socket:
             connector = aiohttp.UnixConnector(path=str(socket), limit=0)
         else:
-            context = self.cluster.ssl_context()
-            connector = aiohttp.TCPConnector(limit=0, ssl=context or True)
+            connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
@@ -293,20 +295,30 @@ class Client:
     ) -> "_Answer":
         """A request whose answer is read as it comes; for watches and logs."""
         assert self._session is not None, "the client is used outside its async with"
-        sent = dict(headers or {})
-        if token := self.cluster.current_token():
-            sent["Authorization"] = f"Bearer {token}"
         parameters = {name: value for name, value in (query or {}).items() if value}
-        session, url = self._session, self.cluster.url + path
-        return _Answer(
-            lambda: session.request(method, url, params=parameters, data=data, headers=sent),
-            sent=Sent(method, path, is_watch="watch" in parameters),
-            server=self._server_name(),
-            traffic=self._traffic,
-        )
+        session, cluster = self._session, self.cluster
 
-    def _server_name(self) -> str:
-        return str(self.cluster.unix_socket or self.cluster.url)
+        def start(login: Login) -> Any:
+            own = {"Authorization": f"Bearer {login.token}"} if login.token else {}
+            return session.request(
+                method,
+                cluster.url + path,
+                params=parameters,
+                data=data,
+                headers={**(headers or {}), **own},
+                ssl=self._secured_by(login),
+                server_hostname=cluster.tls_server_name or None,
+                proxy=cluster.proxy_url or None,
+            )
+
+        sent = Sent(method, path, is_watch="watch" in parameters)
+        return _Answer(start, sent=sent, cluster=cluster, traffic=self._traffic)
+
+    def _secured_by(self, login: Login) -> ssl.SSLContext | bool:
+        # Connections are pooled by their context, so a new certificate never meets an old one.
+        if self._secured is None or self._secured[0] != login.certificate:
+            self._secured = login.certificate, self.cluster.ssl_context(login) or True
+        return self._secured[1]
 
     def _decode(self, type_: Any, body: bytes | msgspec.Raw) -> Any:
         decoder = self._decoders.get(type_)
@@ -323,28 +335,37 @@ class _Answer:
     """An answer that is either a success or raised as an `ApiError`."""
 
     def __init__(
-        self, start: Callable[[], Any], *, sent: Sent, server: str, traffic: Traffic | None
+        self,
+        start: Callable[[Login], Any],
+        *,
+        sent: Sent,
+        cluster: Cluster,
+        traffic: Traffic | None,
     ) -> None:
         self._start = start
         self._sent = sent
-        self._server = server
+        self._cluster = cluster
         self._traffic = traffic
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
+        # First, since it may take long: what `admit` says must still hold when the request leaves.
+        login = await self._cluster.login()
         if self._traffic:
             await self._traffic.admit(self._sent)
-        self._pending = self._start()
+        self._pending = self._start(login)
         try:
             response: aiohttp.ClientResponse = await self._pending.__aenter__()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._answered(0)
             raise errors.Unavailable(
-                f"the API server at {self._server} does not answer ({error})",
-                hint="is it running? see `kaito status`",
+                f"the API server at {self._cluster.address} does not answer ({error})",
+                hint="is it running, and is this its address? see `kaito status` for a plane",
             ) from error
         self._answered(response.status)
         if response.status < 400:
             return response
+        if response.status == 401:
+            self._cluster.refused(login)
         body = await response.read()
         response.release()
         retry_after = response.headers.get("Retry-After", "")

@@ -43,7 +43,7 @@ class NodeClaims:
         """Claims beyond the count, and unlaunched ones that ask for something else by now."""
         names = {claim_name(wanted, i) for i in range(self._needed(wanted, supply))}
         # KAITO's own claims have names of their own; they count as long as they are needed.
-        foreign = [c for c in supply.claims if c.metadata.name not in _own_names(wanted)]
+        foreign = [claim for claim in supply.claims if not _is_ours(claim)]
         kept = {c.metadata.name for c in _oldest(foreign)[: wanted.count]} | names
         return tuple(
             Made.of(NODECLAIMS, claim)
@@ -74,7 +74,7 @@ class NodeClaims:
         A node that turns up later must not end a machine on which the model is loading.
         """
         missing = max(wanted.count - len(self._found(wanted, supply)), 0)
-        foreign = [c for c in supply.claims if c.metadata.name not in _own_names(wanted)]
+        foreign = [claim for claim in supply.claims if not _is_ours(claim)]
         launched = [
             index
             for index in range(wanted.count)
@@ -157,7 +157,7 @@ def claim_name(wanted: Wanted, index: int) -> str:
     return _name(meta.namespace, meta.name, meta.uid, index)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _name(namespace: str, name: str, uid: str, index: int) -> str:
     named = f"{namespace}/{name}/{uid}/{index}"
     return "ws" + hashlib.sha256(named.encode()).hexdigest()[:9]
@@ -183,15 +183,15 @@ def say_waiting(wanted: Wanted, claims: tuple[NodeClaim, ...], ready: int) -> st
             found = claim.condition(type_)
             if found is None or not found.is_true:
                 return f"{said}; NodeClaim {claim.metadata.name} is not {type_} yet"
+    if not claims and wanted.count > ready:
+        # Said of a claim that is only just being made, so that it need not be said anew.
+        return f"{said}; NodeClaim {claim_name(wanted, 0)} is not {CONDITIONS[0]} yet"
     return said
 
 
-def _own_names(wanted: Wanted) -> frozenset[str]:
-    return frozenset(claim_name(wanted, index) for index in range(max(wanted.count, _MOST_NODES)))
-
-
-_MOST_NODES = 64
-"""Indices looked at for claims that are ours: more than any plan has had."""
+def _is_ours(claim: NodeClaim) -> bool:
+    """Whether we named it; KAITO's claims do not say for which very workspace they are."""
+    return labels.WORKSPACE_UID in claim.metadata.annotations
 
 
 def _oldest(claims: list[NodeClaim]) -> list[NodeClaim]:
@@ -251,7 +251,7 @@ def _has_launched(claim: NodeClaim) -> bool:
 
 def _is_outdated(wanted: Wanted, claim: NodeClaim) -> bool:
     """Whether it asks for other memory than the plan does now, and nothing was launched yet."""
-    if _has_launched(claim) or claim.metadata.name not in _own_names(wanted):
+    if _has_launched(claim) or not _is_ours(claim):
         return False
     asked = claim.spec.resources.requests.get("memory", "0")
     return parse_bytes(asked) != parse_bytes(to_mebibytes(wanted.memory_bytes))

@@ -16,6 +16,7 @@ from kaito.api.meta import Key, Manifest
 from kaito.api.nodeclaim import CONDITIONS, NODECLAIMS, TERMINATION_FINALIZER, NodeClaim
 from kaito.base.clock import Clock, to_rfc3339
 from kaito.kube import errors
+from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 
 Trouble = Literal[
@@ -54,16 +55,24 @@ class Cloud:
     """Seconds from a claim to its ready node, by the claim's name."""
     trouble: Callable[[str], Trouble] = lambda _: ""
     gpus: int = 8
+    reader: Reader | None = None
+    """Caches to read from; without, every step lists, which sees each change at once."""
     machines: dict[str, Machine] = field(default_factory=dict)
     """By claim, the last one launched for it."""
     launched: int = 0
+    _kept: dict[str, tuple[bool, int]] = field(default_factory=dict)
+    """What was last written of each machine's node, so that a large cluster is not read anew."""
 
     async def step(self) -> None:
         """Bring every claim as far as it is by now."""
-        listing = await self.client.list(NODECLAIMS)
-        for claim in listing.items:
+        for claim in await self._claims():
             with suppress(errors.NotFound, errors.Conflict):
                 await (self._release(claim) if claim.metadata.is_deleting else self._grant(claim))
+
+    async def _claims(self) -> tuple[NodeClaim, ...]:
+        if self.reader is not None:
+            return self.reader.list(NODECLAIMS)
+        return (await self.client.list(NODECLAIMS)).items
 
     def running(self, namespace: str, name: str) -> int:
         """Machines that run for one workspace now."""
@@ -112,20 +121,17 @@ class Cloud:
 
     async def _keep_node(self, claim: NodeClaim, *, is_ready: bool, gpus: int) -> None:
         name = claim.metadata.name
-        status = _node_status(is_ready=is_ready, gpus=gpus)
-        try:
-            node = await self.client.get(NODES, Key("", name))
-        except errors.NotFound:
+        if self._kept.get(name) == (is_ready, gpus):
+            return
+        with suppress(errors.AlreadyExists):
             await self.client.create(NODES, _node(claim))
-        else:
-            known = (node.is_ready, node.status.allocatable)
-            if known == (is_ready, status["allocatable"]):
-                return
-        patch = {"status": status}
+        patch = {"status": _node_status(is_ready=is_ready, gpus=gpus)}
         await self.client.patch(NODES, Key("", name), patch, subresource="status")
+        self._kept[name] = (is_ready, gpus)
 
     async def _release(self, claim: NodeClaim) -> None:
         name = claim.metadata.name
+        self._kept.pop(name, None)
         with suppress(errors.NotFound):
             await self.client.delete(NODES, Key("", name))
         if name in self.machines:

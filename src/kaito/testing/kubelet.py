@@ -10,6 +10,7 @@ from kaito.api.core import PODS, Pod
 from kaito.api.meta import Manifest
 from kaito.base.clock import Clock, to_rfc3339
 from kaito.kube import errors
+from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.testing.server import force_delete
 
@@ -33,13 +34,19 @@ class Kubelets:
     delay: Callable[[str], float]
     """Seconds from a binding to a ready pod, by the pod's name."""
     ailment: Callable[[str], Ailment] = lambda _: ""
+    reader: Reader | None = None
+    """Caches to read from; without, every step lists, which sees each change at once."""
 
     async def step(self) -> None:
         """Bring every bound pod as far as it is by now."""
-        listing = await self.client.list(PODS)
-        for pod in listing.items:
+        for pod in await self._pods():
             with suppress(errors.NotFound, errors.Conflict):
                 await self._advance(pod)
+
+    async def _pods(self) -> tuple[Pod, ...]:
+        if self.reader is not None:
+            return self.reader.list(PODS)
+        return (await self.client.list(PODS)).items
 
     async def _advance(self, pod: Pod) -> None:
         if pod.metadata.is_deleting:

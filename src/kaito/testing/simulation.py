@@ -33,7 +33,8 @@ MakeControllers: TypeAlias = Callable[[Client], Iterable[Controller[Any]]]
 """The controllers of one life of the operator, over its own client."""
 
 _COLLECTED = (NODECLAIMS, PODS, SERVICES, STATEFULSETS, WORKSPACES)
-_QUIET_ROUNDS = 6
+_QUIET_ROUNDS = 10
+"""Longer than any machine or pod takes: waiting for one is not the end."""
 _ROUND_SECONDS = 15.0
 
 

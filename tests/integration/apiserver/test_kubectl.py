@@ -103,9 +103,9 @@ async def test_custom_resources_from_definition_to_deletion(defined: Clients) ->
 
 
 async def test_kinds_that_charts_bring_are_kept_and_printed(clients: Clients) -> None:
-    await clients.kubectl("create", "clusterrole", "reader", "--verb=get", "--resource=pods")
+    await clients.kubectl("create", "clusterrole", "kaito:reader", "--verb=get", "--resource=pods")
     await clients.kubectl(
-        "create", "clusterrolebinding", "all", "--clusterrole=reader",
+        "create", "clusterrolebinding", "all", "--clusterrole=kaito:reader",
         "--serviceaccount=default:kaito", "--user=ann",
     )  # fmt: skip
     await clients.kubectl("create", "role", "local", "--verb=get", "--resource=pods")
@@ -121,14 +121,15 @@ async def test_kinds_that_charts_bring_are_kept_and_printed(clients: Clients) ->
         for line in (await clients.kubectl("get", kind, "--no-headers")).out.splitlines()
     ]
     assert rows == [
-        ["all", "ClusterRole/reader"],
+        ["all", "ClusterRole/kaito:reader"],
         ["one", "Role/local"],
         ["high", "1000"],
         ["closed", "app=a"],
     ]
     wide = (await clients.kubectl("get", "clusterrolebinding", "-o", "wide", "--no-headers")).out
     assert wide.split()[-2:] == ["ann", "default/kaito"]
-    assert "reader" in (await clients.kubectl("describe", "clusterrole", "reader")).out
+    described = (await clients.kubectl("describe", "clusterrole", "kaito:reader")).out
+    assert "kaito:reader" in described
 
 
 async def test_unknown_fields_are_refused_by_the_server(defined: Clients) -> None:

@@ -209,7 +209,7 @@ async def test_missing_crds_keep_it_unready_and_are_named_until_they_come(tmp_pa
         ),
         (["--karpenter-node-classes=[]"], {}, "--karpenter-node-classes is not", "leave the flag"),
         ([], {"CLOUD_PROVIDER": "azur"}, "CLOUD_PROVIDER='azur' is not known", "azure"),
-        ([], {"CLOUD_PROVIDER": "gcp"}, "nobody answers NodeClaims on CLOUD_PROVIDER=gcp", "byo"),
+        ([], {"CLOUD_PROVIDER": "arc"}, "nobody answers NodeClaims on CLOUD_PROVIDER=arc", "byo"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_at_the_start(

@@ -24,6 +24,7 @@ from kaito.provision.port import Assessment, Made, NodeClass, NodeSource, Supply
 _CLAIMED = {
     "azure": NodeClass(group=labels.GROUP, kind="KaitoNodeClass"),
     "aws": NodeClass(group=labels.KARPENTER_AWS_GROUP, kind="EC2NodeClass"),
+    "gcp": NodeClass(group=labels.GROUP, kind="KaitoNodeClass"),
 }
 """Whose class answers NodeClaims that are made directly, by cloud (spec section 2.4)."""
 

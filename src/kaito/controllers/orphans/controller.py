@@ -10,6 +10,7 @@ from kaito.api.meta import Key, Object
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.nodepool import NODEPOOLS
 from kaito.api.resources import Resource
+from kaito.api.selectors import Requirement
 from kaito.api.workspace import WORKSPACES
 from kaito.kube.cache import Reader
 from kaito.kube.controller.decision import NOTHING, Decision, Delete, Note
@@ -79,11 +80,9 @@ class OrphanController:
         return Decision(actions=(delete,), why=(said,))
 
     def _made(self, reader: Reader, workspace: Object) -> Iterable[Key]:
-        return tuple(
-            item.key
-            for item in reader.list(self.resource)
-            if _owner(self.resource, item) == workspace.key
-        )
+        named = zip(OWNER_LABELS[str(self.resource)], reversed(workspace.key), strict=True)
+        selector = tuple(Requirement(key, "In", frozenset({value})) for key, value in named)
+        return tuple(item.key for item in reader.list(self.resource, selector=selector))
 
 
 def _owner(resource: Resource[Any], item: Object) -> Key | None:

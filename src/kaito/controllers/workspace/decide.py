@@ -178,7 +178,7 @@ def _status(
 
 
 def _transitions(observed: Observed, found: tuple[Condition, ...]) -> tuple[Note, ...]:
-    """One event for each condition that changed its status or its reason."""
+    """One event for each condition that changed its status or its reason, if it is news."""
     before = observed.workspace.status.conditions
     return tuple(
         Note(
@@ -188,26 +188,36 @@ def _transitions(observed: Observed, found: tuple[Condition, ...]) -> tuple[Note
             type="Warning" if _is_failure(condition) else "Normal",
         )
         for condition in found
-        if _is_news(condition, found)
-        and _has_changed(conditions.find(before, condition.type), condition)
+        if _is_news(condition, conditions.find(before, condition.type), found)
     )
-
-
-def _has_changed(old: Condition | None, new: Condition) -> bool:
-    return old is None or (old.status, old.reason) != (new.status, new.reason)
 
 
 def _is_failure(condition: Condition) -> bool:
     return condition.status == "False" and condition.reason not in WAITING_REASONS
 
 
-def _is_news(condition: Condition, found: tuple[Condition, ...]) -> bool:
-    """Whether it says more than another condition of the same pass."""
-    match condition.type:
+def _is_news(new: Condition, old: Condition | None, found: tuple[Condition, ...]) -> bool:
+    """Whether it has changed and says more than another condition of the same pass."""
+    if old is not None and (old.status, old.reason) == (new.status, new.reason):
+        return False
+    if _is_waiting(new) and not (old is not None and old.is_true):
+        # That a start goes on is in the conditions; an event for each step would be most of what
+        # a start writes. Only what had been reached and is lost again is told.
+        return False
+    match new.type:
         case conditions_of.WORKSPACE_SUCCEEDED:
             return False
         case conditions_of.WORKSPACE_READY:
-            return condition.is_true
+            return new.is_true
         case conditions_of.RESOURCE_READY:
             return conditions.find(found, conditions_of.NODE_CLAIM_READY) is None
+        case conditions_of.NODE_CLAIM_READY | conditions_of.NODES_READY:
+            # The workload that follows at once says so, with the same pass.
+            return not new.is_true or conditions.find(found, conditions_of.INFERENCE_READY) is None
+        case conditions_of.INFERENCE_READY:
+            return not new.is_true  # WorkspaceReady says so in the same pass
     return True
+
+
+def _is_waiting(condition: Condition) -> bool:
+    return condition.status == "False" and condition.reason in WAITING_REASONS

@@ -15,7 +15,9 @@ from kaito.kube.controller.decision import Note
 
 logger = logging.getLogger(__name__)
 
-_MOST_WAITING = 1000
+_MOST_WAITING = 10_000
+_AT_ONCE = 8
+"""Events written at a time: in a burst of starts they are a third of all requests."""
 _QUIET_SECONDS = 10.0
 _LONGEST_MESSAGE = 1024
 """Characters; the API server refuses longer messages."""
@@ -48,7 +50,12 @@ class Recorder:
             logger.warning("event dropped", extra=found)
 
     async def run(self) -> None:
-        """Write what was told, until cancelled."""
+        """Write what was told, several at a time, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(self._write())
+
+    async def _write(self) -> None:
         while True:
             note = await self._waiting.get()
             try:

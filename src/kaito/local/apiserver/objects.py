@@ -102,8 +102,14 @@ def desired_state(manifest: Manifest) -> Manifest:
     return {k: v for k, v in manifest.items() if k not in {"metadata", "status"}}
 
 
+_RBAC = "rbac.authorization.k8s.io"
+_SEGMENT_RULE = "may not be '.' or '..' nor contain '/' or '%'"
+
+
 def name_problems(served: Served, name: str) -> tuple[Cause, ...]:
     """What is wrong with an object's name."""
+    if served.group == _RBAC:
+        return () if _is_path_segment(name) else (_bad("metadata.name", name, _SEGMENT_RULE),)
     if served.plural in _NAMED_BY_LABEL and not served.group:
         if len(name) > 63:
             return (_bad("metadata.name", name, "must be no more than 63 characters"),)
@@ -111,6 +117,11 @@ def name_problems(served: Served, name: str) -> tuple[Cause, ...]:
     if len(name) > 253:
         return (_bad("metadata.name", name, "must be no more than 253 characters"),)
     return () if _SUBDOMAIN.match(name) else (_bad("metadata.name", name, _SUBDOMAIN_RULE),)
+
+
+def _is_path_segment(name: str) -> bool:
+    """What Kubernetes asks of names that may have colons, such as `system:node`."""
+    return name not in {".", ".."} and not {"/", "%"} & set(name)
 
 
 def metadata_problems(manifest: Manifest) -> tuple[Cause, ...]:

@@ -268,7 +268,8 @@ def test_a_known_training_config_is_judged_by_the_method(method: str, text: str,
 def planned(seen: list[InferenceConfig]) -> Surroundings:
     def refuse(new: Workspace, config: InferenceConfig) -> FieldError | None:
         seen.append(config)
-        is_large = new.resource is not None and new.resource.instance_type == RESOURCE["instanceType"]
+        asked = new.resource.instance_type if new.resource else ""
+        is_large = asked == RESOURCE["instanceType"]
         return FieldError("resource.instanceType", "is too small") if is_large else None
 
     return replace(configured(inference_config="vllm: {max-model-len: 512}"), check_plan=refuse)

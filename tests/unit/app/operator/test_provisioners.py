@@ -55,5 +55,5 @@ def test_existing_nodes_need_nothing_watched_and_nothing_made() -> None:
 
 @pytest.mark.parametrize("provisioner", ["azure-gpu-provisioner", "karpenter"])
 def test_a_cloud_without_that_way_is_refused(provisioner: str) -> None:
-    with pytest.raises(UsageError, match="CLOUD_PROVIDER=gcp"):
-        choose_supply(OperatorOptions(provisioner=provisioner, cloud="gcp"))
+    with pytest.raises(UsageError, match="CLOUD_PROVIDER=arc"):
+        choose_supply(OperatorOptions(provisioner=provisioner, cloud="arc"))

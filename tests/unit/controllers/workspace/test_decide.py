@@ -304,7 +304,7 @@ def test_deletion_waits_for_the_pods_then_the_nodes_then_lets_go() -> None:
 def test_each_transition_is_told_once() -> None:
     world = new_world()
     first = world.decide()
-    assert [note.reason for note in first.notes] == ["Planned", "NodeClaimNotReady"]
+    assert [note.reason for note in first.notes] == ["Planned"]
     world.carry_out(first)
     assert world.decide().notes == ()
 

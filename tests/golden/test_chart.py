@@ -1,0 +1,210 @@
+"""Values in, manifests out. `KAITO_UPDATE_GOLDEN=1 pytest tests/golden` rewrites the outputs.
+
+The CRDs are left out of the outputs: they are compared with their source instead.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from charts import CHART, CLAIMS, POOLS, ROOT, render
+
+from kaito import __version__
+from kaito.api.kinds import KINDS
+from kaito.app.operator.gates import GATES
+from kaito.app.operator.options import (
+    CLOUDS,
+    IMAGE_FAMILIES,
+    PROVISIONERS,
+    UNBUILT_FLAGS,
+    OperatorOptions,
+)
+from kaito.app.operator.provisioners import choose_supply
+from kaito.app.webhook.options import Address, WebhookOptions
+from kaito.app.webhook.registration import PLURALS, render_registration
+from kaito.app.webhook.service import KEPT_IN
+from kaito.base.errors import UsageError
+
+CASES = sorted(Path(__file__).parent.joinpath("charts").glob("*.values.yaml"))
+SCHEMA = yaml.safe_load((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.removesuffix(".values.yaml"))
+def test_values_render_as_recorded(case: Path) -> None:
+    first = case.read_text().partition("\n")[0]
+    flags = first.removeprefix("# helm:").split() if first.startswith("# helm:") else []
+    rendered = render("-f", str(case), "--set", "crds.enabled=false", *flags)
+    assert not rendered.refusal
+    expected = case.with_name(case.name.replace(".values.", ".output."))
+    if os.environ.get("KAITO_UPDATE_GOLDEN"):
+        expected.write_text(rendered.text)
+    assert rendered.text == expected.read_text()
+
+
+def test_chart_and_program_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_crds_are_those_that_the_code_serves(keep: bool) -> None:
+    rendered = render("--set", f"crds.keep={str(keep).lower()}").of_kind("CustomResourceDefinition")
+    wanted = [kind.definition.to_manifest() for kind in KINDS]
+    assert {crd["metadata"]["name"]: crd["spec"] for crd in rendered} == {
+        crd["metadata"]["name"]: crd["spec"] for crd in wanted
+    }
+    policies = {
+        crd["metadata"].get("annotations", {}).get("helm.sh/resource-policy") for crd in rendered
+    }
+    assert policies == ({"keep"} if keep else {None})
+
+
+def test_the_registrations_are_those_that_the_webhook_answers() -> None:
+    options = WebhookOptions(
+        address=Address("", 9443), service="kaito", namespace="kaito-workspace"
+    )
+    rendered = render().of_kind("ValidatingWebhookConfiguration")
+    for found in rendered:
+        del found["metadata"]["labels"]
+    wanted = [render_registration(plural, options) for plural in PLURALS]
+    assert sorted(rendered, key=str) == sorted(wanted, key=str)
+
+
+def test_the_secret_is_the_one_that_the_webhook_fills() -> None:
+    (secret,) = render().of_kind("Secret")
+    assert secret["metadata"]["name"] == KEPT_IN
+    assert "data" not in secret
+
+
+@pytest.mark.parametrize(
+    ("apis", "values", "provisioner"),
+    [
+        ([], [], "byo"),
+        ([CLAIMS], [], "azure-gpu-provisioner"),
+        ([CLAIMS, POOLS], [], "karpenter"),
+        ([CLAIMS, POOLS], ["cloudProviderName=aws"], "karpenter"),
+        ([CLAIMS], ["cloudProviderName=aws"], "byo"),
+        ([CLAIMS, POOLS], ["cloudProviderName=gcp"], "byo"),
+        ([CLAIMS, POOLS], ["featureGates.disableNodeAutoProvisioning=true"], "byo"),
+        ([CLAIMS, POOLS], ["nodeProvisioner=azure-gpu-provisioner"], "azure-gpu-provisioner"),
+        ([], ["nodeProvisioner=karpenter"], "karpenter"),
+    ],
+)
+def test_who_makes_nodes_follows_from_the_cluster_unless_it_is_said(
+    apis: list[str], values: list[str], provisioner: str
+) -> None:
+    settings = [word for value in values for word in ("--set", value)]
+    (deployment,) = render(*settings, apis=apis).of_kind("Deployment")
+    assert f"--node-provisioner={provisioner}" in _container(deployment)["args"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("nvidiaDevicePlugin.enabled=true", "installs no device plugin"),
+        ("localCSIDriver.useLocalCSIDriver=true", "installs no CSI driver"),
+        ("productionstack.enabled=true", "has no dependencies"),
+        ("selectorLabels.app=x", "selectorLabels: use podTemplateLabels"),
+        ("defaultModelMirrorStorageClass=fast", "mirrors and streams no weights"),
+        ("presetRegistryName=mcr.microsoft.com/aks/kaito", "holds KAITO's images"),
+        ("image.repository=mcr.microsoft.com/aks/kaito/workspace", "is KAITO's operator"),
+        ("nodeProvisioner=karpenter,cloudProviderName=gcp", "under karpenterProviders"),
+        ("nodeProvisioner=azure-gpu-provisioner,cloudProviderName=arc", "use karpenter or byo"),
+        ("featureGates.enableMIG=true", "/featureGates/enableMIG"),
+        ("featureGates.vLLM=false", "/featureGates/vLLM"),
+        ("serviceAccount.create=false", "serviceAccountName: name the account"),
+        ("replicas=3", "'replicas' not allowed"),
+        ("webhook.port=8080", "/webhook/port"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(value: str, words: str) -> None:
+    assert words in render("--set", value).refusal
+
+
+def test_node_classes_are_refused_and_named_ones_are_used(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    provider: dict[str, Any] = {"group": "g.example.com", "kind": "FastClass"}
+    chosen = {"nodeProvisioner": "karpenter", "karpenterProvider": "fast"}
+    values.write_text(yaml.safe_dump({**chosen, "karpenterProviders": {"fast": provider}}))
+    (deployment,) = render("-f", str(values)).of_kind("Deployment")
+    arguments = _container(deployment)["args"]
+    assert "--karpenter-node-class-group=g.example.com" in arguments
+    assert "--karpenter-node-class-kind=FastClass" in arguments
+
+    provider["nodeClasses"] = [{"name": "default"}]
+    values.write_text(yaml.safe_dump({**chosen, "karpenterProviders": {"fast": provider}}))
+    assert "fast.nodeClasses: this chart makes no node classes" in render("-f", str(values)).refusal
+
+
+def test_gates_and_choices_are_those_of_the_operator() -> None:
+    kinds = {"on": False, "off": True, "either": None}
+    found = SCHEMA["properties"]["featureGates"]["properties"]
+    said = {name: kinds[gate["$ref"].rpartition("/")[2]] for name, gate in found.items()}
+    assert said == {gate.name: gate.refused for gate in GATES}
+
+    choices = SCHEMA["properties"]
+    assert choices["nodeProvisioner"]["enum"] == ["auto", *PROVISIONERS]
+    assert choices["cloudProviderName"]["enum"] == list(CLOUDS)
+    assert choices["defaultNodeImageFamily"]["enum"] == ["", *IMAGE_FAMILIES]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("provisioner", PROVISIONERS)
+def test_a_way_to_nodes_is_refused_where_the_operator_would_refuse_it(
+    provisioner: str, cloud: str
+) -> None:
+    options = OperatorOptions(provisioner=provisioner, cloud=cloud)
+    try:
+        choose_supply(options)
+        is_refused = False
+    except UsageError:
+        is_refused = True
+    values = f"nodeProvisioner={provisioner},cloudProviderName={cloud}"
+    assert bool(render("--set", values).refusal) is is_refused
+
+
+def test_flags_of_what_is_not_built_are_values_that_are_refused() -> None:
+    words = {re.sub(r"[^a-z]", "", name.lower()) for name in SCHEMA["properties"]}
+    provider = SCHEMA["properties"]["karpenterProviders"]["additionalProperties"]["properties"]
+    words |= {f"karpenter{name.lower()}" for name in provider}
+    assert {flag.replace("-", "") for flag, _ in UNBUILT_FLAGS} <= words
+
+
+def test_pods_may_do_as_little_as_can_be() -> None:
+    (deployment,) = render().of_kind("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert _container(deployment)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "volumes" not in pod
+    assert "command" not in _container(deployment), "the image's own program, and no other"
+
+
+def test_every_value_is_explained_and_checked() -> None:
+    assert _unknown(VALUES, SCHEMA["properties"]) == []
+    page = (ROOT / "docs" / "reference" / "chart-values.md").read_text()
+    assert [name for name in SCHEMA["properties"] if f"`{name}" not in page] == ["global"]
+
+
+def _unknown(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
+    found = []
+    for name, value in values.items():
+        if name not in properties:
+            found.append(name)
+        elif isinstance(value, dict) and "properties" in properties[name]:
+            found += _unknown(value, properties[name]["properties"])
+    return found
+
+
+def _container(deployment: dict[str, Any]) -> dict[str, Any]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert isinstance(container, dict)
+    return container
