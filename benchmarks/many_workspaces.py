@@ -29,7 +29,7 @@ from kaito.kube.config import from_kubeconfig
 _HERE = Path(__file__).resolve().parent
 _METRICS_PORT = 18_480
 _IDLE_SECONDS = 60.0
-_PAUSE_SECONDS = 3.0
+_PAUSE_SECONDS = 1.5
 _PROBES = 50
 """Workspaces made one by one when all others are ready, for the delay of a single one."""
 
