@@ -20,6 +20,11 @@ KARPENTER_WORKSPACE_NAMESPACE = f"karpenter.{GROUP}/workspace-namespace"
 KARPENTER_MANAGED_BY = f"karpenter.{GROUP}/managed-by"
 KARPENTER_INFERENCESET = f"karpenter.{GROUP}/inferenceset"
 
+CLAIM_OWNER = (WORKSPACE, WORKSPACE_NAMESPACE)
+"""Name and namespace of the Workspace that a NodeClaim, and its node, was made for."""
+POOL_OWNER = (KARPENTER_WORKSPACE, KARPENTER_WORKSPACE_NAMESPACE)
+"""The same on a NodePool, and on what it makes."""
+
 RESERVED_SELECTOR_KEYS = frozenset(
     {
         WORKSPACE,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kaito.api.meta import Wire
+from kaito.api.meta import Key, Wire
 
 _SET_BASED = re.compile(r"(?P<key>[\w./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)\Z")
 _EQUALITY = re.compile(r"(?P<key>[\w./-]+)\s*(?P<op>==|=|!=)\s*(?P<value>[^\s!=,()]*)\Z")
@@ -68,6 +68,12 @@ class LabelSelector(Wire):
             Requirement(e.key, e.operator, frozenset(e.values)) for e in self.match_expressions
         )
         return (*equal, *others)
+
+
+def select_owned(names: tuple[str, str], owner: Key) -> Selector:
+    """What carries the owner's name and namespace under these two labels."""
+    wanted = zip(names, (owner.name, owner.namespace), strict=True)
+    return tuple(Requirement(name, "In", frozenset({value})) for name, value in wanted)
 
 
 def parse_label_selector(text: str) -> Selector:

@@ -1,6 +1,6 @@
 """The rule that needs a planner: whether what a Workspace asks for runs on its instance type."""
 
-from functools import cache
+from functools import lru_cache
 
 from kaito.api import labels
 from kaito.api.field_error import FieldError
@@ -11,6 +11,9 @@ from kaito.catalog.lookup import find_preset
 from kaito.planner.demand import demand_of
 from kaito.planner.gpu import plan_on_gpus
 from kaito.planner.plan import PlanRequest, Refusal
+
+_REMEMBERED = 1024
+"""Refusals and assents kept: demands are written by users, so there is no end of them."""
 
 
 def check_plan(workspace: Workspace, config: InferenceConfig) -> FieldError | None:
@@ -32,7 +35,7 @@ def check_plan(workspace: Workspace, config: InferenceConfig) -> FieldError | No
     return FieldError("resource.instanceType", refusal) if refusal else None
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def _refusal(request: PlanRequest) -> str:
     """The planner's refusal; looking for what would do instead takes a while, so it is kept."""
     plan = plan_on_gpus(request)

@@ -11,7 +11,7 @@ from kaito.cli.manifests import Document
 def surroundings_of(documents: Sequence[Document]) -> Surroundings:
     """The catalogue, and the ConfigMaps that stand next to what names them."""
     found = {
-        (_namespace(document), document.name): _data(document)
+        (_namespace(document), document.name): config_data(document)
         for document in documents
         if document.manifest["kind"] == "ConfigMap"
     }
@@ -23,6 +23,7 @@ def _namespace(document: Document) -> str:
     return str((metadata.get("namespace") if isinstance(metadata, dict) else "") or "default")
 
 
-def _data(document: Document) -> Mapping[str, str]:
+def config_data(document: Document) -> Mapping[str, str]:
+    """The files of a ConfigMap; none where it has no such form."""
     data = document.manifest.get("data")
     return {str(key): str(value) for key, value in data.items()} if isinstance(data, dict) else {}

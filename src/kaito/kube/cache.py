@@ -124,14 +124,8 @@ def _discard(index: dict[I, set[Key]], value: I, key: Key) -> None:
         index.pop(value, None)
 
 
-class FixedReader:
-    """A `Reader` over given objects: for tests, and for decisions about manifests in a file."""
-
-    def __init__(self, contents: Iterable[tuple[Resource[Object], Iterable[Object]]] = ()) -> None:
-        self._caches: dict[str, Cache[Object]] = {}
-        for resource, items in contents:
-            for item in items:
-                self._cache(resource).upsert(item)
+class CacheReader:
+    """A `Reader` over caches, one a resource; who keeps them says where each is."""
 
     def get(self, resource: Resource[T], key: Key) -> T | None:
         """One object, or None."""
@@ -144,8 +138,21 @@ class FixedReader:
         return self._cache(resource).list(namespace=namespace, selector=selector)
 
     def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
-        """The objects owned by `uid`."""
+        """The objects that name `uid` among their owners, ordered by key."""
         return self._cache(resource).owned(uid)
+
+    def _cache(self, resource: Resource[T]) -> Cache[T]:
+        raise NotImplementedError
+
+
+class FixedReader(CacheReader):
+    """A `Reader` over given objects: for tests, and for decisions about manifests in a file."""
+
+    def __init__(self, contents: Iterable[tuple[Resource[Object], Iterable[Object]]] = ()) -> None:
+        self._caches: dict[str, Cache[Object]] = {}
+        for resource, items in contents:
+            for item in items:
+                self._cache(resource).upsert(item)
 
     def _cache(self, resource: Resource[T]) -> Cache[T]:
         return self._caches.setdefault(str(resource), Cache())  # type: ignore[return-value]

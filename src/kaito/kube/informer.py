@@ -15,12 +15,11 @@ from typing import Any, Generic, TypeVar
 
 from kaito.api.meta import Key, Object
 from kaito.api.resources import Resource
-from kaito.api.selectors import Selector
 from kaito.base.backoff import Backoff
 from kaito.base.clock import Clock
 from kaito.base.logs import facts
 from kaito.kube import errors
-from kaito.kube.cache import Cache
+from kaito.kube.cache import Cache, CacheReader
 from kaito.kube.client import Client, WatchEvent
 
 T = TypeVar("T", bound=Object)
@@ -136,7 +135,7 @@ class Informer(Generic[T]):
         logger.log(level, "watch broke", extra=facts(resource=self.resource, error=error))
 
 
-class Informers:
+class Informers(CacheReader):
     """The informers of one process, each resource watched once; a `Reader` over all of them."""
 
     def __init__(self, client: Client, *, clock: Clock, namespace: str = "") -> None:
@@ -177,20 +176,6 @@ class Informers:
         """What keeps resources from being followed, one line each."""
         found = (f"{i.resource}: {i.problem}" for i in self._informers.values() if i.problem)
         return tuple(sorted(found))
-
-    def get(self, resource: Resource[T], key: Key) -> T | None:
-        """One object, or None."""
-        return self._cache(resource).get(key)
-
-    def list(
-        self, resource: Resource[T], *, namespace: str = "", selector: Selector = ()
-    ) -> tuple[T, ...]:
-        """The objects that match, ordered by key."""
-        return self._cache(resource).list(namespace=namespace, selector=selector)
-
-    def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
-        """The objects owned by `uid`, ordered by key."""
-        return self._cache(resource).owned(uid)
 
     def _cache(self, resource: Resource[T]) -> Cache[T]:
         found = self._informers.get(resource)

@@ -22,6 +22,14 @@ _IMAGE_FAMILIES = "ubuntu"
 """What KAITO's gpu-provisioner takes when nothing is said."""
 
 
+GPU_TAINT: Manifest = {
+    "key": labels.GPU_TAINT_KEY,
+    "value": labels.GPU_TAINT_VALUE,
+    "effect": "NoSchedule",
+}
+"""Keeps other pods off machines with GPUs; ours tolerate it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeClaims:
     """Claims for whoever watches this node class."""
@@ -119,35 +127,25 @@ class NodeClaims:
                 "annotations": annotations,
             },
             "spec": {
-                "nodeClassRef": {
-                    "group": self.node_class.group,
-                    "kind": self.node_class.kind,
-                    "name": wanted.node_class or self.node_class.name,
-                },
+                "nodeClassRef": self.node_class.reference(wanted),
                 "requirements": self._requirements(wanted),
-                "taints": [
-                    {
-                        "key": labels.GPU_TAINT_KEY,
-                        "value": labels.GPU_TAINT_VALUE,
-                        "effect": "NoSchedule",
-                    }
-                ],
+                "taints": [dict(GPU_TAINT)],
                 "resources": {"requests": requests},
             },
         }
 
     def _requirements(self, wanted: Wanted) -> list[Manifest]:
         found = [
-            _requirement(labels.NODEPOOL, "In", "kaito"),
-            _requirement(labels.INSTANCE_TYPE, "In", wanted.instance_type),
-            _requirement(labels.OS, "In", "linux"),
+            requirement(labels.NODEPOOL, "In", "kaito"),
+            requirement(labels.INSTANCE_TYPE, "In", wanted.instance_type),
+            requirement(labels.OS, "In", "linux"),
         ]
         if self.has_image_family:
             sku = f"{labels.KARPENTER_AZURE_GROUP}/sku-name"
-            found.append(_requirement(sku, "In", wanted.instance_type))
+            found.append(requirement(sku, "In", wanted.instance_type))
         if self.node_class.group == labels.KARPENTER_AWS_GROUP and wanted.gpus_per_node:
             count = f"{labels.KARPENTER_AWS_GROUP}/instance-gpu-count"
-            found.append(_requirement(count, "Gt", "0"))
+            found.append(requirement(count, "Gt", "0"))
         return found
 
 
@@ -198,7 +196,8 @@ def _oldest(claims: list[NodeClaim]) -> list[NodeClaim]:
     return sorted(claims, key=lambda c: (not c.is_ready, c.metadata.name))
 
 
-def _requirement(key: str, operator: str, value: str) -> Manifest:
+def requirement(key: str, operator: str, value: str) -> Manifest:
+    """One requirement on the label of a node."""
     return {"key": key, "operator": operator, "values": [value]}
 
 

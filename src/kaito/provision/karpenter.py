@@ -11,7 +11,13 @@ from kaito.api import labels
 from kaito.api.meta import Condition, Manifest
 from kaito.api.nodeclaim import NodeClaim
 from kaito.api.nodepool import NODEPOOLS, NodePool
-from kaito.provision.claims import assess_nodes, find_failure, say_waiting
+from kaito.provision.claims import (
+    GPU_TAINT,
+    assess_nodes,
+    find_failure,
+    requirement,
+    say_waiting,
+)
 from kaito.provision.existing import assess_ready
 from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
 from kaito.provision.room import Room, find_existing
@@ -89,13 +95,13 @@ class KarpenterPools:
             labels.KARPENTER_WORKSPACE_NAMESPACE: owner.namespace,
         }
         requirements: list[Manifest] = [
-            {"key": labels.INSTANCE_TYPE, "operator": "In", "values": [wanted.instance_type]},
-            {"key": labels.OS, "operator": "In", "values": ["linux"]},
+            requirement(labels.INSTANCE_TYPE, "In", wanted.instance_type),
+            requirement(labels.OS, "In", "linux"),
         ]
         if self.node_class.group == labels.KARPENTER_AZURE_GROUP:
             # A zonal placement can hold fewer machines of a scarce type than the region.
             scope = f"{labels.KARPENTER_AZURE_GROUP}/placement-scope"
-            requirements.append({"key": scope, "operator": "In", "values": ["regional"]})
+            requirements.append(requirement(scope, "In", "regional"))
         return {
             "apiVersion": f"{labels.KARPENTER_GROUP}/v1",
             "kind": "NodePool",
@@ -109,19 +115,9 @@ class KarpenterPools:
                 "template": {
                     "metadata": {"labels": {**dict(wanted.labels), **identity}},
                     "spec": {
-                        "nodeClassRef": {
-                            "group": self.node_class.group,
-                            "kind": self.node_class.kind,
-                            "name": wanted.node_class or self.node_class.name,
-                        },
+                        "nodeClassRef": self.node_class.reference(wanted),
                         "requirements": requirements,
-                        "taints": [
-                            {
-                                "key": labels.GPU_TAINT_KEY,
-                                "value": labels.GPU_TAINT_VALUE,
-                                "effect": "NoSchedule",
-                            }
-                        ],
+                        "taints": [dict(GPU_TAINT)],
                     },
                 },
                 "disruption": {

@@ -87,6 +87,14 @@ class NodeClass:
     kind: str
     name: str = "default"
 
+    def reference(self, wanted: Wanted) -> Manifest:
+        """How a claim or a pool names it; the owner may choose another of the kind."""
+        return {
+            "group": self.group,
+            "kind": self.kind,
+            "name": wanted.node_class or self.name,
+        }
+
 
 class NodeSource(Protocol):
     """Where nodes come from: four questions about values, no effects."""

@@ -12,11 +12,8 @@ from kaito.api.core import Container, Node, Pod
 from kaito.base.quantity import parse_quantity
 from kaito.provision.port import Supply, Wanted
 
-_OWNER_LABELS = (
-    (labels.WORKSPACE, labels.WORKSPACE_NAMESPACE),
-    (labels.KARPENTER_WORKSPACE, labels.KARPENTER_WORKSPACE_NAMESPACE),
-)
-"""Which say whom a node was made for, by a NodeClaim and by a NodePool."""
+_OWNER_LABELS = (labels.CLAIM_OWNER, labels.POOL_OWNER)
+"""Which say whom a node was made for."""
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
 

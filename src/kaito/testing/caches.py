@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kaito.api.meta import Key, Object
+from kaito.api.meta import Object
 from kaito.api.resources import Resource
-from kaito.api.selectors import Selector
-from kaito.kube.cache import Cache, Listener
+from kaito.kube.cache import Cache, CacheReader, Listener
 from kaito.local.store.port import Change, Scope
 from kaito.testing.server import SimulatedServer
 
@@ -61,7 +60,7 @@ class Feed:
         return item
 
 
-class LaggingCaches:
+class LaggingCaches(CacheReader):
     """A `Reader` over feeds, one a resource."""
 
     def __init__(self, simulated: SimulatedServer) -> None:
@@ -91,20 +90,9 @@ class LaggingCaches:
                 moved = True
         return moved
 
-    def get(self, resource: Resource[T], key: Key) -> T | None:
-        """One object, or None."""
-        found: T | None = self._feed(resource).cache.get(key)
+    def _cache(self, resource: Resource[T]) -> Cache[T]:
+        found: Cache[T] = self._feed(resource).cache
         return found
-
-    def list(
-        self, resource: Resource[T], *, namespace: str = "", selector: Selector = ()
-    ) -> tuple[T, ...]:
-        """The objects that match, ordered by key."""
-        return self._feed(resource).cache.list(namespace=namespace, selector=selector)
-
-    def owned(self, resource: Resource[T], uid: str) -> tuple[T, ...]:
-        """The objects that name `uid` among their owners, ordered by key."""
-        return self._feed(resource).cache.owned(uid)
 
     def _feed(self, resource: Resource[Any]) -> Feed:
         name = (str(resource), resource.type)

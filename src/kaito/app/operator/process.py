@@ -9,8 +9,6 @@ Order matters: listen before anything can fail slowly, fill the caches before st
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from random import SystemRandom
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -19,6 +17,7 @@ from kaito.api.core import CONFIGMAPS
 from kaito.api.meta import Key
 from kaito.api.workspace import WORKSPACES
 from kaito.app.admission import KaitoAdmission
+from kaito.app.leading import Leadership, Standing
 from kaito.app.operator.admission import operator_surroundings
 from kaito.app.operator.controllers import make_announced, make_controllers
 from kaito.app.operator.endpoints import Endpoints
@@ -27,13 +26,10 @@ from kaito.app.operator.workspace_metrics import WorkspaceMetrics
 from kaito.app.webhook.service import WebhookService
 from kaito.base.clock import Clock, SystemClock
 from kaito.base.logs import facts
-from kaito.kube import errors
 from kaito.kube.client import Client
 from kaito.kube.config import Cluster
 from kaito.kube.controller.runner import Runner
-from kaito.kube.election import Election, LeadershipLost
 from kaito.kube.informer import Informers
-from kaito.kube.lease import ApiLeases, LeaseLock, LeaseSettings
 from kaito.kube.live import LiveUids
 from kaito.kube.metrics import KitMetrics
 from kaito.kube.traffic import Count, Each, Fence, RateLimit
@@ -42,14 +38,6 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 15.0
 """For decisions under way when the process is told to stop; pods are killed after 30."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Who this process is: its name among replicas, and how it is told to end."""
-
-    identity: str
-    stop: asyncio.Event
 
 
 async def run_operator(
@@ -73,16 +61,17 @@ class _Process:
         self._options = options
         self._standing = standing
         self._clock = clock
-        self._is_draining = False
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._metrics = KitMetrics(registry)
         count = Count(self._metrics.answered)
         self._own = Client(cluster, traffic=count)
-        self._election = self._make_election()
+        lease = Key(options.home, options.lease_name) if options.leader_elect else None
+        self._leadership = Leadership(self._own, standing, lease=lease, clock=clock)
         limit = RateLimit(per_second=options.requests_per_second, burst=options.burst, clock=clock)
         # The fence last: a request may have waited for its turn longer than the lease lasted.
-        self._client = Client(cluster, traffic=Each((limit, Fence(self._require), count)))
+        fence = Fence(self._leadership.require_for_write)
+        self._client = Client(cluster, traffic=Each((limit, fence, count)))
         self._informers = Informers(self._client, clock=clock, namespace=options.namespace)
         self._runner = Runner(
             self._client,
@@ -103,7 +92,7 @@ class _Process:
             for controller in make_announced(options)
         )
         self._metrics.observe_queues(loop for r in self._runners for loop in r.loops)
-        self._metrics.observe_leader(options.lease_name, self._leads)
+        self._metrics.observe_leader(options.lease_name, lambda: self._leadership.is_held)
         WorkspaceMetrics(self._informers.watch(WORKSPACES), registry, clock=clock)
         self._webhook = self._make_webhook()
         self._endpoints = Endpoints(registry, self._missing)
@@ -133,8 +122,13 @@ class _Process:
             ]
             if self._webhook:
                 background.append(group.create_task(self._webhook.run(), name="webhook"))
-            leading = group.create_task(self._lead(), name="leading")
-            await self._until_stopped(leading)
+            leading = self._leadership.lead(self._informers, self._work)
+            await self._leadership.end_when_told(
+                group.create_task(leading, name="leading"),
+                self._runners,
+                drain_seconds=_DRAIN_SECONDS,
+                logger=logger,
+            )
             for task in background:
                 task.cancel()
 
@@ -142,43 +136,10 @@ class _Process:
     def _runners(self) -> tuple[Runner, ...]:
         return (self._runner, *self._announced)
 
-    async def _lead(self) -> None:
-        """Fill the caches, then work as the only one."""
-        await self._informers.wait_synced()
-        if self._election is None:
-            await self._work()
-        else:
-            await self._election.lead(self._work)
-
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             for runner in self._runners:
                 group.create_task(runner.work(), name="controllers")
-
-    async def _until_stopped(self, leading: "asyncio.Task[None]") -> None:
-        stopping = asyncio.ensure_future(self._standing.stop.wait())
-        try:
-            await asyncio.wait({leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        self._is_draining = True
-        if leading.done():
-            return
-        logger.info("draining", extra=facts(leads=self._leads()))
-        for runner in self._runners:
-            runner.drain()
-        if self._leads():
-            await asyncio.wait({leading}, timeout=_DRAIN_SECONDS)
-        leading.cancel()
-        await asyncio.wait({leading})
-
-    def _make_election(self) -> Election | None:
-        if not self._options.leader_elect:
-            return None
-        key = Key(self._options.home, self._options.lease_name)
-        settings = LeaseSettings(key=key, identity=self._standing.identity)
-        lock = LeaseLock(ApiLeases(self._own), settings, clock=self._clock)
-        return Election(lock, clock=self._clock, random=SystemRandom().random)
 
     def _make_webhook(self) -> WebhookService | None:
         if self._options.webhook is None:
@@ -187,22 +148,8 @@ class _Process:
         admission = KaitoAdmission(operator_surroundings(self._options, self._informers))
         return WebhookService(self._own, admission, self._options.webhook, clock=self._clock)
 
-    def _require(self) -> None:
-        """Refuse a write of a process that does not lead."""
-        if self._election is None:
-            return
-        try:
-            self._election.require()
-        except LeadershipLost as error:
-            raise errors.Denied(f"not written: {error}", hint=error.hint) from error
-
-    def _leads(self) -> bool:
-        return self._election.is_leader if self._election else True
-
     def _missing(self) -> tuple[str, ...]:
-        if self._is_draining:
-            return ("draining",)
-        unsynced = self._informers.unsynced
-        waits = tuple(f"no list of {resource} yet" for resource in unsynced)
-        webhook = self._webhook.missing if self._webhook else ()
-        return (*waits, *(self._informers.problems if unsynced else ()), *webhook)
+        waits = self._leadership.missing(self._informers)
+        if self._webhook is None or self._leadership.is_draining:
+            return waits
+        return (*waits, *self._webhook.missing)

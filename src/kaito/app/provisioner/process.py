@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from kaito import __version__
 from kaito.api.meta import Key
+from kaito.app.leading import Leadership, Standing
 from kaito.app.operator.endpoints import Endpoints
-from kaito.app.operator.process import Standing
 from kaito.app.provisioner.clouds import FencedCloud
 from kaito.app.provisioner.options import ProvisionerOptions
 from kaito.base.clock import Clock, SystemClock
@@ -27,13 +27,10 @@ from kaito.controllers.nodeclaims.controller import NodeClaimController
 from kaito.controllers.nodeclaims.inventory import Inventory
 from kaito.controllers.nodeclaims.settings import NodeClaimSettings
 from kaito.controllers.nodeclaims.sweep import SWEEP_KEY, SweepController
-from kaito.kube import errors
 from kaito.kube.client import Client
 from kaito.kube.config import Cluster
 from kaito.kube.controller.runner import Runner
-from kaito.kube.election import Election, LeadershipLost
 from kaito.kube.informer import Informers
-from kaito.kube.lease import ApiLeases, LeaseLock, LeaseSettings
 from kaito.kube.live import LiveUids
 from kaito.kube.metrics import KitMetrics
 from kaito.kube.traffic import Count, Each, Fence, RateLimit
@@ -77,21 +74,22 @@ class _Process:
         self._options = options
         self._standing = standing
         self._clock = clock
-        self._is_draining = False
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         metrics = KitMetrics(registry)
         count = Count(metrics.answered)
         self._own = Client(cluster, traffic=count)
-        self._election = self._make_election()
+        lease = Key(options.lease_namespace, options.lease_name) if options.leader_elect else None
+        self._leadership = Leadership(self._own, standing, lease=lease, clock=clock)
         limit = RateLimit(per_second=_PER_SECOND, burst=_BURST, clock=clock)
         # The fence last: a request may have waited for its turn longer than the lease lasted.
-        self._client = Client(cluster, traffic=Each((limit, Fence(self._require_for_api), count)))
-        self._cloud = FencedCloud(cloud, self._require)
+        fence = Fence(self._leadership.require_for_write)
+        self._client = Client(cluster, traffic=Each((limit, fence, count)))
+        self._cloud = FencedCloud(cloud, self._leadership.require)
         self._informers = Informers(self._client, clock=clock)
         self._runner = self._make_runner(metrics)
         metrics.observe_queues(self._runner.loops)
-        metrics.observe_leader(options.lease_name, self._leads)
+        metrics.observe_leader(options.lease_name, lambda: self._leadership.is_held)
         self._endpoints = Endpoints(registry, self._missing)
 
     async def run(self) -> None:
@@ -115,33 +113,14 @@ class _Process:
     async def _run_parts(self) -> None:
         async with asyncio.TaskGroup() as group:
             following = group.create_task(self._informers.run(), name="informers")
-            leading = group.create_task(self._lead(), name="leading")
-            await self._until_stopped(leading)
+            leading = self._leadership.lead(self._informers, self._runner.work)
+            await self._leadership.end_when_told(
+                group.create_task(leading, name="leading"),
+                (self._runner,),
+                drain_seconds=_DRAIN_SECONDS,
+                logger=logger,
+            )
             following.cancel()
-
-    async def _lead(self) -> None:
-        """Fill the caches, then work as the only one."""
-        await self._informers.wait_synced()
-        if self._election is None:
-            await self._runner.work()
-        else:
-            await self._election.lead(self._runner.work)
-
-    async def _until_stopped(self, leading: "asyncio.Task[None]") -> None:
-        stopping = asyncio.ensure_future(self._standing.stop.wait())
-        try:
-            await asyncio.wait({leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        self._is_draining = True
-        if leading.done():
-            return
-        logger.info("draining", extra=facts(leads=self._leads()))
-        self._runner.drain()
-        if self._leads():
-            await asyncio.wait({leading}, timeout=_DRAIN_SECONDS)
-        leading.cancel()
-        await asyncio.wait({leading})
 
     def _make_runner(self, metrics: KitMetrics) -> Runner:
         options, clock = self._options, self._clock
@@ -164,31 +143,5 @@ class _Process:
                 loop.queue.add(SWEEP_KEY)
         return runner
 
-    def _make_election(self) -> Election | None:
-        if not self._options.leader_elect:
-            return None
-        key = Key(self._options.lease_namespace, self._options.lease_name)
-        settings = LeaseSettings(key=key, identity=self._standing.identity)
-        lock = LeaseLock(ApiLeases(self._own), settings, clock=self._clock)
-        return Election(lock, clock=self._clock, random=SystemRandom().random)
-
-    def _require(self) -> None:
-        """Pass while this process leads."""
-        if self._election is not None:
-            self._election.require()
-
-    def _require_for_api(self) -> None:
-        try:
-            self._require()
-        except LeadershipLost as error:
-            raise errors.Denied(f"not written: {error}", hint=error.hint) from error
-
-    def _leads(self) -> bool:
-        return self._election.is_leader if self._election else True
-
     def _missing(self) -> tuple[str, ...]:
-        if self._is_draining:
-            return ("draining",)
-        unsynced = self._informers.unsynced
-        waits = tuple(f"no list of {resource} yet" for resource in unsynced)
-        return (*waits, *(self._informers.problems if unsynced else ()))
+        return self._leadership.missing(self._informers)

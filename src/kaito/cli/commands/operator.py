@@ -5,19 +5,20 @@ stopped, 1 an error or the lease was lost (the pod is started again), 2 the flag
 """
 
 import argparse
-import asyncio
 import os
-import signal
 from typing import TYPE_CHECKING
 
-from kaito.base.errors import KaitoError, UsageError
+from kaito.base.errors import UsageError
+from kaito.cli.process_options import (
+    add_address_options,
+    add_log_options,
+    add_switch,
+    is_on,
+)
 from kaito.kube.config import Cluster, from_kubeconfig, in_cluster
 
 if TYPE_CHECKING:
     from kaito.app.operator.options import OperatorOptions
-
-_TRUE = ("true", "1", "t")
-_FALSE = ("false", "0", "f")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,21 +33,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_process(parser: argparse.ArgumentParser) -> None:
     text = parser.add_argument
-    text("--metrics-bind-address", default=":8080", metavar="ADDR", help="default :8080; 0: none")
-    text(
-        "--health-probe-bind-address",
-        default=":8081",
-        metavar="ADDR",
-        help="default :8081; 0: none",
-    )
-    _add_switch(parser, "--leader-elect", help_="one of several replicas works (default true)")
-    _add_switch(parser, "--webhook", help_="validate objects for the API server (default true)")
+    add_address_options(parser)
+    add_switch(parser, "--leader-elect", help_="one of several replicas works (default true)")
+    add_switch(parser, "--webhook", help_="validate objects for the API server (default true)")
     text("--kube-client-qps", type=float, default=30, metavar="N", help="requests a second (30)")
     text("--kube-client-burst", type=int, default=50, metavar="N", help="requests at once (50)")
     text("--feature-gates", default="", metavar="K=V,..", help="gates, e.g. enableMIG=false")
-    text("--log-format", choices=("json", "text"), default="json", help="default json")
-    levels = ("debug", "info", "warning", "error")
-    text("--log-level", choices=levels, default="info", help="default info")
+    add_log_options(parser)
     text("--version", action="store_true", help="print the version")
 
 
@@ -79,40 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     cluster = _choose_cluster(arguments)
     options = _options(arguments, cluster)
-    from kaito.base.logs import start_logging
+    from kaito.app.operator.process import run_operator
+    from kaito.cli.running import run_until_told
 
-    start_logging(level=arguments.log_level.upper(), json=arguments.log_format == "json")
-    return asyncio.run(_run(options, cluster))
-
-
-async def _run(options: "OperatorOptions", cluster: Cluster) -> int:
-    import socket
-    import uuid
-
-    from kaito.app.operator.process import Standing, run_operator
-
-    standing = Standing(identity=f"{socket.gethostname()}_{uuid.uuid4()}", stop=asyncio.Event())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, standing.stop.set)
-    try:
-        await run_operator(options, cluster, standing)
-    except (KaitoError, ExceptionGroup) as error:
-        return _tell_end(error)
-    return 0
-
-
-def _tell_end(error: Exception) -> int:
-    """Log why the operator ended, in the form that everything else is logged in; the status."""
-    import logging
-
-    from kaito.base.logs import facts
-    from kaito.cli.reporting import first_known
-
-    known = first_known(error)
-    hint = known.hint if isinstance(known, KaitoError) else ""
-    logging.getLogger("kaito.operator").error("ended", extra=facts(error=known, hint=hint))
-    return 2 if isinstance(known, UsageError) else 1
+    return run_until_told(
+        arguments, "operator", lambda standing: run_operator(options, cluster, standing)
+    )
 
 
 def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
@@ -154,10 +119,10 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         probes=choices.parse_address(
             "health-probe-bind-address", arguments.health_probe_bind_address
         ),
-        leader_elect=_is_on("--leader-elect", arguments.leader_elect),
+        leader_elect=is_on("--leader-elect", arguments.leader_elect),
         requests_per_second=arguments.kube_client_qps,
         burst=arguments.kube_client_burst,
-        webhook=webhook if _is_on("--webhook", arguments.webhook) else None,
+        webhook=webhook if is_on("--webhook", arguments.webhook) else None,
         provisioner=choices.choose_provisioner_name(arguments.node_provisioner, gates),
         cloud=around.cloud,
         namespace=arguments.namespace,
@@ -168,14 +133,3 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         registry=around.registry,
         cluster_name=around.cluster_name,
     )
-
-
-def _add_switch(parser: argparse.ArgumentParser, name: str, *, help_: str) -> None:
-    """A boolean as Go's flag package reads it: `--name`, `--name=true`, `--name=false`."""
-    parser.add_argument(name, nargs="?", const="true", default="true", metavar="BOOL", help=help_)
-
-
-def _is_on(flag: str, value: str) -> bool:
-    if value.lower() not in _TRUE + _FALSE:
-        raise UsageError(f"{flag}={value!r} is not a boolean", hint="use true or false")
-    return value.lower() in _TRUE

@@ -10,7 +10,7 @@ from kaito.api.meta import Key, Object
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.nodepool import NODEPOOLS
 from kaito.api.resources import Resource
-from kaito.api.selectors import Requirement
+from kaito.api.selectors import select_owned
 from kaito.api.workspace import WORKSPACES
 from kaito.kube.cache import Reader
 from kaito.kube.controller.decision import NOTHING, Decision, Delete, Note
@@ -21,8 +21,8 @@ _GRACE = timedelta(seconds=30)
 """Age from which an orphan counts: whoever just made it may know more than we do."""
 
 OWNER_LABELS: dict[str, tuple[str, str]] = {
-    str(NODECLAIMS): (labels.WORKSPACE, labels.WORKSPACE_NAMESPACE),
-    str(NODEPOOLS): (labels.KARPENTER_WORKSPACE, labels.KARPENTER_WORKSPACE_NAMESPACE),
+    str(NODECLAIMS): labels.CLAIM_OWNER,
+    str(NODEPOOLS): labels.POOL_OWNER,
 }
 """Which labels name the Workspace that an object of a kind was made for."""
 
@@ -80,8 +80,7 @@ class OrphanController:
         return Decision(actions=(delete,), why=(said,))
 
     def _made(self, reader: Reader, workspace: Object) -> Iterable[Key]:
-        named = zip(OWNER_LABELS[str(self.resource)], reversed(workspace.key), strict=True)
-        selector = tuple(Requirement(key, "In", frozenset({value})) for key, value in named)
+        selector = select_owned(OWNER_LABELS[str(self.resource)], workspace.key)
         return tuple(item.key for item in reader.list(self.resource, selector=selector))
 
 

@@ -19,7 +19,7 @@ from kaito.api.core import (
 from kaito.api.meta import Key
 from kaito.api.nodeclaim import NODECLAIMS, NodeClaim
 from kaito.api.nodepool import NODEPOOLS
-from kaito.api.selectors import Requirement
+from kaito.api.selectors import Requirement, select_owned
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.catalog.lookup import find_preset
 from kaito.catalog.preset import ModelFacts, Preset
@@ -83,7 +83,11 @@ def _supply(
     reader: Reader, key: Key, matching: tuple[Node, ...], settings: WorkspaceSettings
 ) -> Supply:
     claims = _claims(reader, key) if NODECLAIMS in settings.makes else ()
-    pools = reader.list(NODEPOOLS, selector=_pooled(key)) if NODEPOOLS in settings.makes else ()
+    pools = (
+        reader.list(NODEPOOLS, selector=select_owned(labels.POOL_OWNER, key))
+        if NODEPOOLS in settings.makes
+        else ()
+    )
     named = {claim.status.node_name for claim in claims} - {""}
     named |= {node.metadata.name for node in matching}
     nodes = tuple(node for node in reader.list(NODES) if node.metadata.name in named)
@@ -94,9 +98,12 @@ def _supply(
 
 
 def _claims(reader: Reader, key: Key) -> tuple[NodeClaim, ...]:
-    """Made for the workspace, by us or by the pool that Karpenter keeps for it."""
-    direct = reader.list(NODECLAIMS, selector=_claimed_by(key))
-    return (*direct, *reader.list(NODECLAIMS, selector=_pooled(key)))
+    """Made for the workspace, by us or by the pool that Karpenter keeps for it.
+
+    They are cluster-scoped, so no namespaced owner can be named; labels say whose they are.
+    """
+    direct = reader.list(NODECLAIMS, selector=select_owned(labels.CLAIM_OWNER, key))
+    return (*direct, *reader.list(NODECLAIMS, selector=select_owned(labels.POOL_OWNER, key)))
 
 
 def _matching(reader: Reader, workspace: Workspace) -> tuple[Node, ...]:
@@ -120,16 +127,3 @@ def _config(reader: Reader, workspace: Workspace) -> ConfigMap | None:
 
 def _labelled(key: Key) -> tuple[Requirement, ...]:
     return (Requirement(labels.WORKSPACE, "In", frozenset({key.name})),)
-
-
-def _claimed_by(key: Key) -> tuple[Requirement, ...]:
-    # NodeClaims are cluster-scoped, so no namespaced owner can be named; labels say whose they are.
-    namespace = Requirement(labels.WORKSPACE_NAMESPACE, "In", frozenset({key.namespace}))
-    return (*_labelled(key), namespace)
-
-
-def _pooled(key: Key) -> tuple[Requirement, ...]:
-    return (
-        Requirement(labels.KARPENTER_WORKSPACE, "In", frozenset({key.name})),
-        Requirement(labels.KARPENTER_WORKSPACE_NAMESPACE, "In", frozenset({key.namespace})),
-    )

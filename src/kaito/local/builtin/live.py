@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from kaito.api.meta import Key, Object
+from kaito.api.meta import Object
 from kaito.api.resources import Resource
-from kaito.kube import errors
-from kaito.kube.client import Client
+from kaito.kube.live import LiveUids, Uids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +22,16 @@ class Member:
     item: Object
 
 
-class Live(Protocol):
+class Live(Uids, Protocol):
     """Reads that go to the API server."""
-
-    async def uid_of(self, resource: Resource[Any], key: Key) -> str:
-        """The uid of the object of that name now; empty when there is none."""
-        ...
 
     async def contents_of(self, namespace: str) -> tuple[Member, ...]:
         """Every object in a namespace, of every kind that is served."""
         ...
 
 
-class ApiLive:
+class ApiLive(LiveUids):
     """The answers of the API server itself."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    async def uid_of(self, resource: Resource[Any], key: Key) -> str:
-        """The uid of the object of that name now; empty when there is none."""
-        try:
-            body = await self._client.request("GET", resource.path(key))
-        except errors.NotFound:
-            return ""
-        return msgspec.json.decode(body, type=Object).metadata.uid
 
     async def contents_of(self, namespace: str) -> tuple[Member, ...]:
         """Every object in a namespace, of every kind that is served."""
