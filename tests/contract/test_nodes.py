@@ -174,6 +174,17 @@ def test_a_node_that_turns_up_later_ends_no_machine_that_is_on_its_way(
 
 
 @makers
+def test_a_node_seen_before_its_claim_says_so_ends_no_machine(provisioner: NodeSource) -> None:
+    world = World()
+    one = replace(WANTED, count=1)
+    world.settle(provisioner, one)
+    (name, space) = labels.CLAIM_OWNER if world.claims else labels.POOL_OWNER
+    world.nodes["made"] = node("made", meta={name: "w", space: "ns"})
+    world.settle(provisioner, one)
+    assert asked_for(world) == 1
+
+
+@makers
 def test_a_cloud_that_refuses_is_quoted(provisioner: NodeSource) -> None:
     world = World()
     world.settle(provisioner)

@@ -58,9 +58,19 @@ def choose(wanted: Wanted, rooms: Iterable[Room], pods: tuple[Pod, ...]) -> tupl
 
 
 def find_existing(wanted: Wanted, supply: Supply) -> tuple[Room, ...]:
-    """Nodes to run on that the workspace's own claims did not make, at most as many as wanted."""
+    """Nodes to run on that the workspace's own claims did not make, at most as many as wanted.
+
+    A node may be seen before its claim says its name: what was made for this workspace is no
+    find while a claim is without a node or a pool makes them, or what asked for it would be given
+    back together with the machine.
+    """
     made = {claim.status.node_name for claim in supply.claims}
-    rooms = (room for room in find_room(wanted, supply) if room.name not in made)
+    is_expecting = "" in made or bool(supply.pools)
+    rooms = (
+        room
+        for room in find_room(wanted, supply)
+        if room.name not in made and not (is_expecting and _was_made_for(wanted, room.node))
+    )
     return choose(wanted, rooms, supply.pods)
 
 
@@ -120,13 +130,20 @@ def _keeps_away(key: str, effect: str) -> bool:
     return effect != "PreferNoSchedule" and key not in labels.TOLERATED_TAINTS
 
 
+def _was_made_for(wanted: Wanted, node: Node) -> bool:
+    owner = wanted.owner.metadata
+    return any(owners == (owner.name, owner.namespace) for owners in _owners(node))
+
+
 def _is_given_to_another(wanted: Wanted, node: Node) -> bool:
     """Nodes that were made for one workspace are not existing capacity for the next."""
-    held, owner = node.metadata.labels, wanted.owner.metadata
-    return any(
-        name in held and (held[name], held.get(namespace)) != (owner.name, owner.namespace)
-        for name, namespace in _OWNER_LABELS
-    )
+    owner = wanted.owner.metadata
+    return any(owners != (owner.name, owner.namespace) for owners in _owners(node))
+
+
+def _owners(node: Node) -> list[tuple[str, str | None]]:
+    held = node.metadata.labels
+    return [(held[name], held.get(space)) for name, space in _OWNER_LABELS if name in held]
 
 
 def _is_own(wanted: Wanted, pod: Pod) -> bool:
