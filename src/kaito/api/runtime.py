@@ -148,6 +148,14 @@ class WeightsArguments(Arguments, frozen=True, kw_only=True):
     """Tried in this order; see `kaito.api.weight_source` for the spelling."""
     architecture: str = ""
     """When given, one of config.json's `architectures` must be this."""
+    pull_secret: tuple[str, ...] = ()
+    """Folders with a `.dockerconfigjson` (or `config.json`) each, for registries."""
+    allow_pickle: bool = False
+    """Whether weights that are pickled Python may be fetched: loading them runs their code."""
+    port: int = HTTP_PORT
+    """Where `/kaito/report` is answered while it works; 0: nowhere."""
+    host: str = ""
+    """Empty: the pod's address from KAITO_POD_IP, else every address."""
 
 
 class ImportArguments(Arguments, frozen=True, kw_only=True):
@@ -217,8 +225,23 @@ class ServingArguments(Arguments, frozen=True, kw_only=True):
     chat_template: str = ""
     """Path of a Jinja template; empty uses the tokenizer's own."""
     trust_remote_code: bool = False
-    adapter: tuple[str, ...] = ()
-    """LoRA modules as `NAME=PATH`; none leaves LoRA off, which costs speed."""
+    adapters_file: str = ""
+    """`kaito.api.adapters`: watched while serving. Empty leaves LoRA off, which is faster."""
+    adapters_folder: str = ""
+    """Where fetched adapters are kept."""
+    pull_secret: tuple[str, ...] = ()
+    """Folders with a `.dockerconfigjson` each, for the registries of adapters."""
+    max_lora_rank: int = 0
+    """Largest rank of an adapter; 0: the runtime's default."""
+    max_loras: int = 0
+    """Adapters in one batch; 0: the runtime's default."""
+    keys_folder: str = ""
+    """A mounted Secret: the value of each of its keys is an API key. Watched. Empty: no keys."""
+    max_waiting: int = 0
+    """Requests beyond those that run at once before new ones get 429; 0: decided from the engine,
+    -1: no limit."""
+    max_body_bytes: int = 0
+    """Largest request; 0: the runtime's default."""
     engine_option: tuple[str, ...] = ()
     """`NAME=VALUE` for the engine, under its own name; JSON where the engine takes JSON."""
     config_file: str = ""

@@ -241,6 +241,89 @@ class PlanStatus(Wire, omit_defaults=False):
     """On one machine: what the plan would be on the instance type that was asked for."""
 
 
+class StageStatus(Wire):
+    """One stage of a start-up."""
+
+    name: str
+    """nodes, weights, engine or answer."""
+    seconds: int = 0
+    """How long it took; absent while it goes on."""
+    predicted_seconds: int = 0
+    """How long it was expected to take."""
+
+
+class TransferStatus(Wire):
+    """Bytes under way."""
+
+    done: Annotated[int, Meta(extra_json_schema={"format": "int64"})] = 0
+    """Bytes that are there."""
+    total: Annotated[int, Meta(extra_json_schema={"format": "int64"})] = 0
+    """Bytes there will be; absent while that is not known."""
+    eta_seconds: int = 0
+    """Seconds that are left, as far as can be told."""
+    source: str = ""
+    """Where they come from."""
+
+
+class StartUpStatus(Wire):
+    """How long the last start took, stage by stage, and how long it was expected to take."""
+
+    predicted_seconds: int = 0
+    """Expected from creation to the first answer."""
+    seconds: int = 0
+    """What it took; absent until it is over."""
+    stages: tuple[StageStatus, ...] = ()
+    """In their order."""
+    weights: TransferStatus | None = None
+    """The weights' download while it goes on."""
+
+
+class AdapterStatus(Wire):
+    """One adapter."""
+
+    name: str
+    """The model name it is served under."""
+    state: str = ""
+    """Pending, Fetching, Loading, Ready or Failed."""
+    message: str = ""
+    """Why it is not ready."""
+    digest: str = ""
+    """Of the content that is served."""
+
+
+class TuningStatus(Wire):
+    """How far a tuning job is."""
+
+    phase: str = ""
+    """Waiting, Preflight, Training, Evaluating, Saving, Pushing, Done, Paused or Failed."""
+    step: int = 0
+    """Steps that are done."""
+    steps: int = 0
+    """Steps there will be."""
+    epoch: str = ""
+    """Passes over the data so far."""
+    loss: str = ""
+    """Of the last logged step."""
+    evaluation: str = ""
+    """Loss on held-out samples."""
+    learning_rate: str = ""
+    """Of the last logged step."""
+    tokens_per_second: str = ""
+    """Trained, without padding."""
+    eta_seconds: int = 0
+    """Seconds that are left."""
+    checkpoint: str = ""
+    """The last that training can go on from."""
+    samples: int = 0
+    """Samples that are trained on."""
+    dropped: int = 0
+    """Samples that the preflight left out."""
+    restarts: int = 0
+    """How often the trainer was started again."""
+    result: str = ""
+    """Where the adapter went."""
+
+
 class WorkspaceStatus(Wire):
     """What was observed."""
 
@@ -256,6 +339,12 @@ class WorkspaceStatus(Wire):
     """What holds and what does not, each with its reason."""
     performance: PerformanceStatus | None = None
     """Figures measured on the running server."""
+    start_up: StartUpStatus | None = None
+    """How long the start took, or takes."""
+    adapters: tuple[AdapterStatus, ...] = ()
+    """Each adapter of inference.adapters."""
+    tuning: TuningStatus | None = None
+    """How far a tuning job is."""
 
 
 class Workspace(Object):

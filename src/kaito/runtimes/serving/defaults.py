@@ -64,8 +64,12 @@ def decide_options(arguments: ServingArguments, device: Device) -> dict[str, Opt
             "tool-call-parser": arguments.tool_call_parser,
             "enable-auto-tool-choice": True,
         }
-    if arguments.adapter:
-        options |= {"enable-lora": True, "lora-modules": list(arguments.adapter)}
+    if arguments.adapters_file:
+        options |= {
+            "enable-lora": True,
+            "max-loras": arguments.max_loras or None,
+            "max-lora-rank": arguments.max_lora_rank or None,
+        }
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -27,10 +27,9 @@ def test_what_the_arguments_leave_open_is_left_to_the_engine() -> None:
 
 
 def test_adapters_and_tools_bring_what_they_need() -> None:
-    arguments = ServingArguments(model="/m", adapter=("a=/x",), tool_call_parser="hermes")
+    arguments = ServingArguments(model="/m", adapters_file="/a.json", tool_call_parser="hermes")
     options = decide_options(arguments, "cpu")
     assert options["enable-lora"] is True
-    assert options["lora-modules"] == ["a=/x"]
     assert options["enable-auto-tool-choice"] is True
 
 

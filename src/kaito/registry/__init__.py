@@ -1,0 +1,1 @@
+"""OCI registries: references, credentials, and bytes in both directions, resumed and verified."""

@@ -1,0 +1,1 @@
+"""Fine-tunes a model: data in, preflight, training that survives its end, adapter out."""
