@@ -22,11 +22,12 @@ setup:
 quickstart: setup
 	@tools/quickstart.sh
 
-test: setup
-	$(BIN)/pytest
+test: test-fast
+	$(BIN)/pytest -m "e2e or gpu"
 
+# A worker a core; an engine, or a trainer, takes every core there is and has the machine to itself.
 test-fast: setup
-	$(BIN)/pytest -m "not e2e and not gpu"
+	$(BIN)/pytest --numprocesses auto --quiet -m "not e2e and not gpu"
 
 check: setup
 	$(BIN)/ruff format --check src tests tools benchmarks
