@@ -24,10 +24,11 @@ _PROVISIONERS = {
 _OWN = "kaito-provisioner"
 
 _WHY = {
-    "configmaps": "read the `inference.config` of Workspaces",
+    "configmaps": "read what Workspaces name as their config; keep lists of adapters and reports",
     "events": "tell what happened; count up what happened again",
     "inferencesets.kaito.sh": "see those that are stored",
     "inferencesets.kaito.sh/status": "say that this release does not run them",
+    "jobs.batch": "run tuning",
     "leases.coordination.k8s.io": "stand for election; created anew when somebody deleted it",
     "modelmirrors.kaito.sh": "see those that are stored",
     "modelmirrors.kaito.sh/status": "say that this release does not run them",

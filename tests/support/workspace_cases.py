@@ -92,6 +92,13 @@ SOUND: dict[str, Manifest] = {
     "image with a digest": workspace(
         tuning=tuning(input={"image": f"example.com/data@sha256:{'a' * 64}"})
     ),
+    "tuning all weights": workspace(tuning=tuning(method="full")),
+    "tuning from a data set of the hub": workspace(
+        tuning=tuning(input={"urls": ["hf://datasets/org/data@main"]})
+    ),
+    "tuning to a volume and an image": workspace(
+        tuning=tuning(output={**TUNING["output"], "volumeSource": VOLUME})
+    ),
     "no instance type": workspace(resource=SLICED),
     "instance type in another case": workspace(
         resource={**RESOURCE, "instanceType": "standard_nc24ads_a100_V4"}
@@ -107,6 +114,12 @@ SOUND: dict[str, Manifest] = {
         inference=adapters(
             {**adapter(name="one.of-two"), "strength": "0.5"},
             {**adapter(name="two", image=None, volumeSource=VOLUME)},
+        )
+    ),
+    "adapters of the hub": workspace(
+        inference=adapters(
+            adapter(name="one", image=None, urls=["hf://org/my_adapter.v1"]),
+            adapter(name="two", image=None, urls=["hf://Org/name@refs/pr/1"]),
         )
     ),
     "adapter placeholder of KAITO's pages": workspace(
@@ -323,6 +336,13 @@ WRONG: dict[str, tuple[Manifest, str]] = {
         workspace(metadata=annotated(performance_mode="fast")),
         "metadata.annotations[kaito.sh/performance-mode]: 'fast' is not a valid performance mode",
     ),
+    "rollout": (
+        workspace(metadata=annotated(rollout="blue-green")),
+        (
+            "metadata.annotations[kaito.sh/rollout]: 'blue-green' is not a way to roll out; choose "
+            "one of: auto, surge, replace"
+        ),
+    ),
     "local weights": (
         workspace(metadata=annotated(use_local_weights="True")),
         "metadata.annotations[kaito.sh/use-local-weights]: 'True' must be",
@@ -365,6 +385,18 @@ WRONG: dict[str, tuple[Manifest, str]] = {
         workspace(inference=adapters(adapter(image=None, urls=[URL]))),
         f"{_IMAGE}.urls: URLs are not supported as adapter source",
     ),
+    "adapter from two repositories": (
+        workspace(inference=adapters(adapter(image=None, urls=["hf://org/one", "hf://org/two"]))),
+        f"{_IMAGE}.urls: URLs are not supported as adapter source, but for one of the hub",
+    ),
+    "adapter from an unfinished repository": (
+        workspace(inference=adapters(adapter(image=None, urls=["hf://org/"]))),
+        f"{_IMAGE}.urls: URLs are not supported as adapter source, but for one of the hub",
+    ),
+    "adapter from the hub and an image": (
+        workspace(inference=adapters(adapter(urls=["hf://org/name"]))),
+        f"{_IMAGE}: has a URL and an Image or Volume",
+    ),
     "adapter from nowhere": (
         workspace(inference=adapters(adapter(image=None))),
         f"{_IMAGE}: Either Image or Volume must be specified for adapter source",
@@ -398,8 +430,8 @@ WRONG: dict[str, tuple[Manifest, str]] = {
         "tuning.preset: is required",
     ),
     "tuning method": (
-        workspace(tuning=tuning(method="full")),
-        "tuning.method: must be one of: lora, qlora, not 'full'",
+        workspace(tuning=tuning(method="prefix")),
+        "tuning.method: must be one of: lora, qlora, full, not 'prefix'",
     ),
     "no tuning method": (
         workspace(tuning=tuning(method=None)),
@@ -419,6 +451,10 @@ WRONG: dict[str, tuple[Manifest, str]] = {
         workspace(tuning=tuning(input={"urls": ["ftp://example.com/a"]})),
         "tuning.input.urls: data source URL must use HTTP or HTTPS",
     ),
+    "a data set of the hub beside a file": (
+        workspace(tuning=tuning(input={"urls": ["hf://datasets/org/data", URL]})),
+        "tuning.input.urls: data source URL must use HTTP or HTTPS, or be one data set",
+    ),
     "input from this machine": (
         workspace(tuning=tuning(input={"urls": ["http://localhost/a"]})),
         f"{_URLS}: data source URL must not target a local or metadata endpoint",
@@ -433,11 +469,7 @@ WRONG: dict[str, tuple[Manifest, str]] = {
     ),
     "empty output": (
         workspace(tuning=tuning(output={})),
-        "tuning.output: Exactly one of Volume or Image must be specified",
-    ),
-    "two outputs": (
-        workspace(tuning=tuning(output={**TUNING["output"], "volumeSource": VOLUME})),
-        "tuning.output: Exactly one of Volume or Image must be specified",
+        "tuning.output: Volume or Image must be specified, or both",
     ),
     "output image in capitals": (
         workspace(tuning=tuning(output={"image": "example.com/A:1", "imagePushSecret": "s"})),

@@ -27,9 +27,22 @@ from them: a rule that nothing needs fails there.
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, patch]
+{{- /* A pod is told of a new list of adapters by an annotation: its node then looks at once. */}}
 - apiGroups: [""]
-  resources: [pods, configmaps]
-  verbs: [list, watch]
+  resources: [pods]
+  verbs: [list, watch, patch]
+{{- /* The lists of adapters. */}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch, create, patch, delete]
+{{- if eq (get .Values.featureGates "ModelMirror" | toString) "true" }}
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [list, watch, create]
+{{- end }}
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]

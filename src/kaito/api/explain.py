@@ -107,10 +107,26 @@ _ADVICE: dict[str, tuple[str, str]] = {
         "free what the message says is short",
     ),
     "NameConflict": ("kubectl get all -n {namespace}", "delete or rename one of the two"),
-    "TuningNotAvailable": ("kubectl describe workspace {name} -n {namespace}", ""),
-    "AdaptersNotAvailable": (
-        "kubectl describe workspace {name} -n {namespace}",
-        "remove inference.adapters to serve the base model now",
+    "Tuning": ("kaito tune status {name} -n {namespace} --watch", ""),
+    "TuningPaused": (
+        "kaito tune status {name} -n {namespace}",
+        "go on with: kaito tune resume {name} -n {namespace}",
+    ),
+    "InvalidData": (
+        "kubectl logs job/{name} -n {namespace} -c tuning",
+        "correct the data that the message names; an edit of the workspace starts it anew",
+    ),
+    "InvalidTrainingConfig": (
+        "kubectl logs job/{name} -n {namespace} -c tuning",
+        "correct training_config.yaml; the job is made anew by itself",
+    ),
+    "SourceUnavailable": (
+        "kubectl logs job/{name} -n {namespace} -c tuning",
+        "see whether what the message names can be reached from the pod; it tries again by itself",
+    ),
+    "TrainerFailed": (
+        "kubectl logs job/{name} -n {namespace} -c tuning",
+        "see what the log says; an edit of the workspace or its settings starts it anew",
     ),
 }
 _DEFAULT_LOOK = "kubectl describe workspace {name} -n {namespace}"
@@ -147,7 +163,7 @@ def _explanation(
     look, then = _ADVICE.get(reason, (_DEFAULT_LOOK, ""))
     name, namespace = workspace.metadata.name, workspace.metadata.namespace
     if reason == "Ready":
-        then = f"kaito chat {name}"
+        then = f"kaito tune promote {name}" if workspace.tuning else f"kaito chat {name}"
     return Explanation(
         reason=reason,
         message=message,

@@ -3,8 +3,8 @@
     vllm: {max-model-len: 4096, enable-prefix-caching: false}
 
 The file lies in the ConfigMap that `inference.config` names. Admission, the planner, the controller
-and `kaito validate` read it through `parse_inference_config`; the serving runtime hands the same
-options to the engine, which alone knows all of them.
+and `kaito validate` read it through `parse_inference_config`, which judges the options by the list
+of the engine that we ship; the serving runtime hands them to the engine, which has the last word.
 """
 
 import re
@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from kaito.api import labels
 from kaito.api.config_text import number_of, parse_config_text, whole_number_of
+from kaito.api.engine_options import check_ours, check_transformers_options, check_vllm_options
+from kaito.api.workspace import Workspace
 from kaito.base.suggest import did_you_mean
 
 ENGINES: Final = ("vllm", "transformers")
@@ -75,11 +78,11 @@ class InferenceConfig:
         return self.vllm.get("enforce-eager") is True
 
 
-def parse_inference_config(text: str) -> InferenceConfig:
+def parse_inference_config(text: str, *, knows_engine: bool = True) -> InferenceConfig:
     """The file's content as options; an empty file sets nothing.
 
-    Only the form is judged here: a map of maps with known names at its top, and whole numbers where
-    our own planning reads them.
+    `knows_engine` is false where the pods may run another engine than the one we ship: only what
+    our own planning reads is judged then, and what the Workspace decides still refused.
 
     Raises:
         ValueError: one line that says what is wrong and what to do.
@@ -94,7 +97,21 @@ def parse_inference_config(text: str) -> InferenceConfig:
         vllm=_options(document, "vllm"), transformers=_options(document, "transformers")
     )
     _check_numbers(config.vllm)
+    if knows_engine:
+        check_vllm_options(config.vllm)
+        check_transformers_options(config.transformers)
+    else:
+        check_ours(config.vllm)
     return config
+
+
+def knows_engine(workspace: Workspace) -> bool:
+    """Whether the list of options that we ship holds for this one's pods.
+
+    The annotation that bypasses our checks says that its author knows better, such as about
+    another version of the engine in an image of the cluster's own.
+    """
+    return labels.BYPASS_RESOURCE_CHECKS not in workspace.metadata.annotations
 
 
 def _options(document: Mapping[str, object], engine: str) -> Mapping[str, object]:

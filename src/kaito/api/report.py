@@ -110,6 +110,8 @@ class PodReport(Object):
     """Name and version, such as `vllm 0.32.0`."""
     warnings: tuple[str, ...] = ()
     """What goes on but is not as it was asked for, one line each."""
+    record: str = ""
+    """A trainer's: all that is known about the job, a `TuningRecord` as JSON."""
 
 
 REPORTS = Resource(

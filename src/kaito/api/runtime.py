@@ -44,6 +44,10 @@ USER_ID: Final = 65532
 USER_NAME: Final = "kaito"
 """The same by name: some libraries ask for it, and the image need not list it."""
 
+# --- end ----------------------------------------------------------------------------------------
+GRACE_SECONDS: Final = 120
+"""What a server's pod is granted to end, for streams to be finished; it ends sooner when idle."""
+
 # --- HTTP paths -------------------------------------------------------------------------------
 READY_PATH: Final = "/ready"
 """200 once the engine has really answered a one-token request, and still lives."""

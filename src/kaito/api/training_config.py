@@ -20,15 +20,24 @@ from typing import Final, Literal
 
 from kaito.api.config_text import number_of, parse_config_text, whole_number_of
 from kaito.api.training_keys import SECTIONS
+from kaito.api.tuning_job import (
+    DATA_MOUNT,
+    PULL_SECRETS_MOUNT,
+    PUSH_SECRET_MOUNT,
+    RESULTS_MOUNT,
+    TUNING_CONFIG_FILE,
+)
 from kaito.base.suggest import did_you_mean, nearest
 
 TRAINING_CONFIG_KEY: Final = "training_config.yaml"
 TOP_KEY: Final = "training_config"
 DATA_ROOT: Final = "/mnt"
 """Where the volume for results is mounted somewhere below."""
-DEFAULT_OUTPUT: Final = "/mnt/output"
+_TAKEN: Final = (DATA_MOUNT, posixpath.dirname(TUNING_CONFIG_FILE), PUSH_SECRET_MOUNT,
+                 PULL_SECRETS_MOUNT)  # fmt: skip
+"""Folders that something else is mounted at."""
 
-TuningMethod = Literal["lora", "qlora"]
+TuningMethod = Literal["lora", "qlora", "full"]
 
 _QUANTIZED: Final = ("load_in_4bit", "load_in_8bit")
 
@@ -48,7 +57,7 @@ class TrainingConfig:
     def output_dir(self) -> str:
         """Where results go: an absolute path below /mnt."""
         value = self.value("TrainingArguments", "output_dir")
-        return _below_mnt(value) if isinstance(value, str) and value else DEFAULT_OUTPUT
+        return _below_mnt(value) if isinstance(value, str) and value else RESULTS_MOUNT
 
     @property
     def is_quantized(self) -> bool:
@@ -103,9 +112,9 @@ def _check_quantization(config: TrainingConfig, method: TuningMethod | None) -> 
     chosen = [key for key in _QUANTIZED if config.value("QuantizationConfig", key) is True]
     if len(chosen) == 2:
         raise ValueError("Cannot set both 'load_in_4bit' and 'load_in_8bit' to true; remove one")
-    if method == "lora" and chosen:
+    if method in ("lora", "full") and chosen:
         raise ValueError(
-            f"For method 'lora', 'load_in_4bit' or 'load_in_8bit' must not be true; remove "
+            f"For method {method!r}, 'load_in_4bit' or 'load_in_8bit' must not be true; remove "
             f"{chosen[0]!r} or use method qlora"
         )
     if method == "qlora" and not chosen:
@@ -124,6 +133,18 @@ def _check_output(config: TrainingConfig) -> None:
             f"Invalid output_dir specified: {value!r}, must be a directory below {DATA_ROOT}, "
             "such as /mnt/results"
         )
+    for taken in _TAKEN:
+        if config.output_dir == taken or config.output_dir.startswith(f"{taken}/"):
+            raise ValueError(
+                f"Invalid output_dir specified: {value!r}, {taken} holds something else; take "
+                f"another directory below {DATA_ROOT}, such as {RESULTS_MOUNT}"
+            )
+
+
+def method_of(text: str) -> TuningMethod | None:
+    """The method that `tuning.method` names, in any case; None where it names none."""
+    methods: dict[str, TuningMethod] = {"lora": "lora", "qlora": "qlora", "full": "full"}
+    return methods.get(text.lower())
 
 
 def _below_mnt(path: str) -> str:

@@ -80,7 +80,7 @@ class DataSource(Wire):
     name: str = ""
     """Name of the data; for an adapter also the model name it is served under."""
     urls: tuple[str, ...] = ()
-    """http(s) addresses of files."""
+    """http(s) addresses of files; for tuning also one `hf://datasets/ORG/NAME@REVISION`."""
     volume_source: VolumeSource | None = None
     """A volume, as in a pod's `volumes[]` entry without the name."""
     image: str = ""
@@ -90,7 +90,7 @@ class DataSource(Wire):
 
 
 class DataDestination(Wire):
-    """Where results go; exactly one of volumeSource, image."""
+    """Where results go: a volumeSource, an image, or both."""
 
     volume_source: VolumeSource | None = None
     """A volume, as in a pod's `volumes[]` entry without the name."""
@@ -104,7 +104,7 @@ class AdapterSpec(Wire):
     """A LoRA adapter served next to the base model."""
 
     source: DataSource | None = None
-    """Where the adapter comes from; image or volumeSource."""
+    """Where the adapter comes from: an image, a volumeSource, or one URL hf://ORG/NAME@REVISION."""
     strength: str | None = None
     """Weight of the adapter between 0 and 1; 1.0 when absent."""
 
@@ -130,7 +130,7 @@ class TuningSpec(Wire):
     preset: PresetSpec | None = None
     """The model to start from."""
     method: str = ""
-    """lora or qlora."""
+    """lora, qlora or full, in any case."""
     config: str = ""
     """ConfigMap whose key training_config.yaml sets training arguments."""
     input: DataSource | None = None
@@ -387,7 +387,9 @@ NODE_CLAIM_READY = "NodeClaimReady"
 NODES_READY = "NodesReady"
 RESOURCE_READY = "ResourceReady"
 INFERENCE_READY = "InferenceReady"
+ADAPTERS_READY = "AdaptersReady"
 JOB_STARTED = "JobStarted"
 WORKSPACE_SUCCEEDED = "WorkspaceSucceeded"
 WORKSPACE_READY = "WorkspaceReady"
 WORKSPACE_DELETING = "WorkspaceDeleting"
+MODEL_MIRROR_READY = "ModelMirrorReady"

@@ -18,11 +18,12 @@ from kaito.api.core import CRDS
 from kaito.api.crd import nodeclaim_crd
 from kaito.api.kinds import KINDS
 from kaito.api.meta import Object
+from kaito.api.modelmirror import MODELMIRRORS
 from kaito.api.resources import reading
 from kaito.api.workspace import WORKSPACES
 from kaito.app.admission import ONE_MACHINE, KaitoAdmission
 from kaito.app.state import PlaneAddress, PlaneLock, StateFolder
-from kaito.app.workspaces import workspace_controller
+from kaito.app.workspaces import mirror_controller, workspace_controller
 from kaito.base.clock import Clock, SystemClock
 from kaito.base.errors import KaitoError
 from kaito.catalog.instances import gpus_of
@@ -31,6 +32,8 @@ from kaito.controllers.announced.controller import announced_controllers
 from kaito.kube.client import Client
 from kaito.kube.config import on_socket
 from kaito.kube.controller.runner import Runner
+from kaito.kube.informer import Informers
+from kaito.kube.reports import follow_reports
 from kaito.local.apiserver.kubeconfig import write_kubeconfig
 from kaito.local.apiserver.pki import PkiFiles, ensure_pki
 from kaito.local.apiserver.server import ApiServer, TlsAddress
@@ -111,13 +114,19 @@ async def _run_parts(client: Client, server: ApiServer, state: StateFolder, cloc
         live=ApiLive(client),
         custom=tuple(reading(k.resource, Object) for k in KINDS if k.resource != WORKSPACES),
     )
-    controllers = (*built_in, workspace_controller(state, machine), *announced_controllers())
+    controllers = (
+        *(*built_in, workspace_controller(state, machine), mirror_controller(state)),
+        *announced_controllers(runs=frozenset({MODELMIRRORS.kind})),
+    )
+    informers = Informers(client, clock=clock)
+    follow_reports(informers, clock=clock)
     async with NodeAgent(client, settings, clock=clock) as agent:
         server.attach_pods(agent.streams)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(agent.run(), name="node agent")
-                group.create_task(Runner(client, controllers, clock=clock).run(), name="loops")
+                runner = Runner(client, controllers, clock=clock, informers=informers)
+                group.create_task(runner.run(), name="loops")
         finally:
             # An orderly end frees the machine; after a crash the containers run on and are adopted.
             await agent.stop_containers(grace=_STOP_GRACE_SECONDS)

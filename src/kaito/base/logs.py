@@ -57,6 +57,8 @@ def start_logging(
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if json else LogfmtFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Ours by name: libraries raise the root's level when they are imported, as vLLM's do.
+    logging.getLogger("kaito").setLevel(level)
 
 
 def _quote(value: object) -> str:

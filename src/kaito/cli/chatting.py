@@ -1,28 +1,28 @@
-"""Talking to a served model: finding its address, asking, and reading the answer as it comes.
+"""A chat with a served model: asking, and reading the answer as it comes.
 
 Speaks OpenAI's chat completions with server-sent events
-(https://platform.openai.com/docs/api-reference/chat-streaming). A Service on this machine is asked
-directly, any other through the API server's proxy.
+(https://platform.openai.com/docs/api-reference/chat-streaming).
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Literal
 
 import aiohttp
 import msgspec
 
-from kaito.api.core import SERVICES
-from kaito.api.meta import Key
+from kaito.base.clock import Clock, SystemClock
 from kaito.base.errors import KaitoError
+from kaito.cli.endpoints import Asker, Refused
+from kaito.cli.output import note
 from kaito.cli.streams import lines_of
-from kaito.cli.workspaces import url_of
-from kaito.kube.client import Client
 
-_JSON = {"Content-Type": "application/json"}
 _DATA = "data:"
 _DONE = "[DONE]"
+_UNSAID_SECONDS = 1.0
+_LONGEST_WAIT = 60.0
+"""Seconds that a busy model may make somebody at a terminal wait."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -37,40 +37,24 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     max_tokens: int | None = None
     temperature: float | None = None
+    top_p: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where a model answers: a URL, or a path of the API server."""
+class Patience:
+    """How a busy model is waited for, and whom that is told."""
 
-    url: str = ""
-    path: str = ""
-
-
-async def find_endpoint(client: Client, key: Key) -> Endpoint:
-    """The address of the Workspace's Service."""
-    service = await client.get(SERVICES, key)
-    if url := url_of(service):
-        return Endpoint(url=url)
-    named = Key(key.namespace, f"{key.name}:80")
-    return Endpoint(path=SERVICES.path(named, subresource="proxy"))
+    clock: Clock = field(default_factory=SystemClock)
+    tell: Callable[[str], None] = note
 
 
 class Chat:
-    """Asks one endpoint."""
+    """Asks one model."""
 
-    def __init__(self, client: Client, endpoint: Endpoint, sampling: Sampling) -> None:
-        self._client = client
-        self._endpoint = endpoint
+    def __init__(self, asker: Asker, sampling: Sampling, patience: Patience | None = None) -> None:
+        self._asker = asker
         self._sampling = sampling
-
-    async def model(self) -> str:
-        """The name the model is served under."""
-        async with self._open("GET", "/v1/models", None) as response:
-            listed = msgspec.json.decode(await response.read(), type=_Models)
-        if not listed.data:
-            raise KaitoError("the server says that it serves no model")
-        return listed.data[0].id
+        self._patience = patience or Patience()
 
     async def answer(self, model: str, messages: Sequence[Message]) -> AsyncIterator[str]:
         """The pieces of the model's answer, as they come."""
@@ -80,40 +64,24 @@ class Chat:
             "messages": messages,
             "stream": True,
         }
-        body = msgspec.json.encode(request)
-        async with self._open("POST", "/v1/chat/completions", body) as response:
+        async with AsyncExitStack() as stack:
+            response = await self._open(stack, msgspec.json.encode(request))
             async for line in lines_of(response):
                 if piece := _piece(line):
                     yield piece
 
-    def _open(
-        self, method: str, path: str, body: bytes | None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        headers = _JSON if body else {}
-        if self._endpoint.url:
-            return _ask(method, self._endpoint.url + path, body, headers)
-        return self._client.open(method, self._endpoint.path + path, data=body, headers=headers)
-
-
-@asynccontextmanager
-async def _ask(
-    method: str, url: str, body: bytes | None, headers: dict[str, str]
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    # No limit on the whole: an answer takes as long as it takes, and it shows.
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.request(method, url, data=body, headers=headers) as response,
-        ):
-            if response.status >= 400:
-                raise KaitoError(_complaint(response.status, await response.read()))
-            yield response
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise KaitoError(
-            f"the model at {url} does not answer ({str(error) or type(error).__name__})",
-            hint="see `kaito status`",
-        ) from error
+    async def _open(self, stack: AsyncExitStack, body: bytes) -> aiohttp.ClientResponse:
+        """The answer; a model that is busy is asked once more, when it said."""
+        path = "/v1/chat/completions"
+        try:
+            return await stack.enter_async_context(self._asker.open("POST", path, body))
+        except Refused as refused:
+            seconds = refused.retry_after or _UNSAID_SECONDS
+            if not refused.is_busy or seconds > _LONGEST_WAIT:
+                raise
+        self._patience.tell(f"The model is busy; asking again in {seconds:.0f} s.")
+        await self._patience.clock.sleep(seconds)
+        return await stack.enter_async_context(self._asker.open("POST", path, body))
 
 
 def _piece(line: str) -> str:
@@ -129,31 +97,8 @@ def _piece(line: str) -> str:
     return "".join(choice.delta.content or "" for choice in chunk.choices)
 
 
-def _complaint(status: int, body: bytes) -> str:
-    try:
-        refused = msgspec.json.decode(body, type=_Refused)
-    except msgspec.MsgspecError:
-        refused = _Refused(message=body[:200].decode(errors="replace").strip())
-    said = refused.error.message if refused.error else refused.message or refused.detail
-    return f"the model refused (HTTP {status}): {said or 'without saying why'}"
-
-
-class _Model(msgspec.Struct):
-    id: str
-
-
-class _Models(msgspec.Struct):
-    data: tuple[_Model, ...] = ()
-
-
 class _Problem(msgspec.Struct):
     message: str = ""
-
-
-class _Refused(msgspec.Struct):
-    error: _Problem | None = None
-    message: str = ""
-    detail: str = ""
 
 
 class _Delta(msgspec.Struct):

@@ -23,8 +23,9 @@ PERMANENT_REASONS = frozenset(
         "UnknownPreset",
         "NameConflict",
         "InvalidConfig",
-        "TuningNotAvailable",
-        "AdaptersNotAvailable",
+        "InvalidData",
+        "InvalidTrainingConfig",
+        "TrainerFailed",
     }
 )
 """Failures that only a person can end: waiting for them is of no use."""

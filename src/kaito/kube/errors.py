@@ -70,6 +70,14 @@ class _Status(msgspec.Struct):
     reason: str = ""
     code: int = 0
     details: Any = None
+    error: Any = None
+    """What a server behind the API server's proxy says, where it speaks OpenAI's form."""
+
+    @property
+    def said(self) -> str:
+        """The sentence, by whichever of the two it was said."""
+        inner = self.error.get("message") if isinstance(self.error, dict) else ""
+        return self.message or (inner if isinstance(inner, str) else "")
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -94,7 +102,7 @@ def to_error(status: int, body: bytes, *, where: str, retry_after: str = "") -> 
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else ApiError)
     if answer.reason == "AlreadyExists":
         kind = AlreadyExists
-    error = kind(answer.message or f"{where}: HTTP {status}", status=status, reason=answer.reason)
+    error = kind(answer.said or f"{where}: HTTP {status}", status=status, reason=answer.reason)
     if retry_after.isdigit():
         error.retry_after = float(retry_after)
     return error

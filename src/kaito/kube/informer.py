@@ -10,7 +10,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 
 from kaito.api.meta import Key, Object
@@ -144,9 +144,27 @@ class Informers(CacheReader):
         self._clock = clock
         self._namespace = namespace
         self._informers: dict[Resource[Any], Informer[Any]] = {}
+        self._attached: dict[Resource[Any], Cache[Any]] = {}
+        self._fillers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    def attach(
+        self,
+        resource: Resource[T],
+        cache: Cache[T],
+        run: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Serve a resource that no API server has from a cache that `run` fills.
+
+        It is never waited for: what it holds is news, and nothing may depend on it.
+        """
+        self._attached[resource] = cache
+        self._fillers.append(run)
 
     def watch(self, resource: Resource[T]) -> Cache[T]:
         """Make sure the resource is followed once `run` starts, and give its cache."""
+        if resource in self._attached:
+            attached: Cache[T] = self._attached[resource]
+            return attached
         found = self._informers.get(resource)
         if found is None:
             scope = self._namespace if resource.namespaced else ""
@@ -159,6 +177,8 @@ class Informers(CacheReader):
         async with asyncio.TaskGroup() as group:
             for informer in self._informers.values():
                 group.create_task(informer.run(), name=f"informer {informer.resource}")
+            for run in self._fillers:
+                group.create_task(run(), name="attached cache")
 
     async def wait_synced(self) -> None:
         """Return when every cache has seen a full list."""
@@ -178,6 +198,9 @@ class Informers(CacheReader):
         return tuple(sorted(found))
 
     def _cache(self, resource: Resource[T]) -> Cache[T]:
+        if resource in self._attached:
+            attached: Cache[T] = self._attached[resource]
+            return attached
         found = self._informers.get(resource)
         if found is None:
             raise LookupError(f"{resource} is read but not among the controllers' watches")

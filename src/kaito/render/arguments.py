@@ -5,20 +5,24 @@ The user's inference_config.yaml is read by the server itself and wins over all 
 
 from kaito.api import labels, runtime
 from kaito.api.runtime import ServingArguments
-from kaito.api.workspace import Workspace
+from kaito.api.workspace import PresetSpec, Workspace
 from kaito.catalog.preset import Serving
+from kaito.render.adapters import adapter_arguments
+from kaito.render.protection import protection_arguments
 from kaito.render.served_model import ServedModel
+from kaito.render.weights_key import weights_key
 
 
 def render_arguments(workspace: Workspace, model: ServedModel) -> tuple[str, ...]:
     """The argument list, always in the same order."""
     assert workspace.inference is not None
+    assert workspace.inference.preset is not None
     preset, plan = model.preset, model.plan
     uses_vllm = plan.runtime == "vllm"
     on_gpus = model.accelerator is not None
     sizes = plan.parallelism
     base = ServingArguments(
-        model=runtime.model_folder(runtime.WEIGHTS_MOUNT, preset.name),
+        model=_folder(workspace.inference.preset, model),
         runtime=plan.runtime,
         served_model_name=(preset.name, preset.hub_id),
         dtype=_dtype(model),
@@ -33,11 +37,17 @@ def render_arguments(workspace: Workspace, model: ServedModel) -> tuple[str, ...
         trust_remote_code=model.trusts_remote_code,
         config_file=runtime.CONFIG_FILE if workspace.inference.config else "",
     )
-    if not uses_vllm:
-        return base.to_argv()
     values = {name: getattr(base, name) for name in base.__struct_fields__}
-    values |= _of_vllm(workspace, model)
+    values |= adapter_arguments(model.adapters)
+    values |= protection_arguments(workspace)
+    if uses_vllm:
+        values |= _of_vllm(workspace, model)
     return ServingArguments(**values).to_argv()
+
+
+def _folder(spec: PresetSpec, model: ServedModel) -> str:
+    key = weights_key(spec, model.preset) if model.mirror is None else model.preset.name
+    return runtime.model_folder(runtime.WEIGHTS_MOUNT, key)
 
 
 def leader_of(workspace: Workspace) -> str:

@@ -1,41 +1,18 @@
-"""The two containers of a preset's pod: the one that fetches the weights, and the server."""
+"""The container that serves a preset, and what it shares with the one before it."""
 
 from kaito.api import labels, runtime
 from kaito.api.meta import Manifest
-from kaito.api.runtime import WeightsArguments
-from kaito.api.weight_source import HubSource
 from kaito.api.workspace import PresetSpec, Workspace
 from kaito.base.quantity import to_mebibytes
-from kaito.catalog.preset import Preset
 from kaito.render.arguments import render_arguments
 from kaito.render.probes import render_probes
 from kaito.render.security import container_security, scratch_environment
 from kaito.render.served_model import ServedModel
 from kaito.render.settings import RenderSettings
-from kaito.render.volumes import WEIGHTS, scratch_mounts, server_mounts
+from kaito.render.volumes import server_mounts
 
 _CPUS_PER_GPU = 4
 """An engine keeps one processor a GPU busy; compiling and tokenizing use what more there is."""
-
-
-def render_weights(spec: PresetSpec, preset: Preset, settings: RenderSettings) -> Manifest:
-    """The init container."""
-    # A folder imported by hand is found under the root before any source is asked.
-    sources = [str(HubSource(preset.hub_id, preset.revision))]
-    if preset.package:
-        sources.append(f"package:{preset.package}")
-    arguments = WeightsArguments(key=preset.name, source=tuple(sources))
-    mounts = [{"name": WEIGHTS, "mountPath": runtime.WEIGHTS_MOUNT}, *scratch_mounts(settings)]
-    return {
-        "name": "weights",
-        "image": settings.serving_image,
-        "command": list(runtime.WEIGHTS_COMMAND),
-        "args": list(arguments.to_argv()),
-        "env": [*_environment(settings), *_hub_token(spec)],
-        "volumeMounts": mounts,
-        "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}},
-        "securityContext": container_security(),
-    }
 
 
 def render_server(workspace: Workspace, model: ServedModel, settings: RenderSettings) -> Manifest:
@@ -45,26 +22,38 @@ def render_server(workspace: Workspace, model: ServedModel, settings: RenderSett
         "image": settings.serving_image,
         "command": list(runtime.SERVING_COMMAND),
         "args": list(render_arguments(workspace, model)),
-        "env": [*_environment(settings), *_engine_environment(model)],
+        "env": [
+            *program_environment(settings),
+            *_engine_environment(model),
+            *_adapters_token(workspace, model),
+        ],
         "ports": _ports(model),
         "resources": _resources(model),
         **render_probes(model.start_seconds),
-        "volumeMounts": server_mounts(workspace, settings),
+        "volumeMounts": server_mounts(workspace, model, settings),
         "securityContext": container_security(),
     }
 
 
-def _environment(settings: RenderSettings) -> list[Manifest]:
+def program_environment(settings: RenderSettings) -> list[Manifest]:
+    """What every program of ours is told by its environment."""
     scratch = scratch_environment() if settings.has_containers else []
     return [*({"name": name, "value": value} for name, value in settings.environment), *scratch]
 
 
-def _hub_token(spec: PresetSpec) -> list[Manifest]:
+def render_hub_token(spec: PresetSpec) -> list[Manifest]:
+    """The hub's token, for models that want one."""
     secret = spec.preset_options.model_access_secret
     if not secret:
         return []
     reference = {"name": secret, "key": runtime.ENV_HUB_AUTH}
     return [{"name": runtime.ENV_HUB_AUTH, "valueFrom": {"secretKeyRef": reference}}]
+
+
+def _adapters_token(workspace: Workspace, model: ServedModel) -> list[Manifest]:
+    """The hub's token, where the server fetches adapters: any of them may come from there later."""
+    spec = workspace.inference.preset if workspace.inference else None
+    return render_hub_token(spec) if spec is not None and model.adapters.is_on else []
 
 
 def _engine_environment(model: ServedModel) -> list[Manifest]:

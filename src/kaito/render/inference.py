@@ -1,15 +1,16 @@
 """The StatefulSet of an inference workspace: a preset's server, or a template of the user's."""
 
-from kaito.api import labels
+from kaito.api import labels, runtime
 from kaito.api.meta import Manifest, owner_reference
-from kaito.api.workspace import Workspace
-from kaito.render.containers import render_server, render_weights
+from kaito.api.workspace import PresetSpec, Workspace
+from kaito.render.containers import render_server
 from kaito.render.placement import place
 from kaito.render.security import pod_security
 from kaito.render.served_model import ServedModel
 from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
 from kaito.render.volumes import render_claim_templates, render_volumes
+from kaito.render.weights import render_weights, weights_secret_volumes
 
 
 def render_preset(
@@ -23,10 +24,13 @@ def render_preset(
     assert workspace.inference is not None
     assert workspace.inference.preset is not None
     spec: Manifest = {
-        "initContainers": [render_weights(workspace.inference.preset, model.preset, settings)],
+        **_weights(workspace.inference.preset, model, settings),
         "containers": [render_server(workspace, model, settings)],
-        "volumes": render_volumes(workspace, model, settings),
-        "terminationGracePeriodSeconds": 30,
+        "volumes": [
+            *render_volumes(workspace, model, settings),
+            *_pull_secrets(workspace.inference.preset, model),
+        ],
+        "terminationGracePeriodSeconds": runtime.GRACE_SECONDS,
         "automountServiceAccountToken": False,
         "securityContext": pod_security(),
     }
@@ -35,7 +39,24 @@ def render_preset(
         "spec": place(workspace, spec, gpu_resource=model.plan.gpu_resource),
     }
     claims = render_claim_templates(model)
-    return _statefulset(workspace, template, replicas=model.plan.nodes, claims=claims)
+    made = _statefulset(workspace, template, replicas=model.plan.nodes, claims=claims)
+    if model.adapters.is_on:
+        made["metadata"]["annotations"] = {labels.ADAPTER_MOUNTS: model.adapters.to_json()}
+    return stamp(made)
+
+
+def _weights(spec: PresetSpec, model: ServedModel, settings: RenderSettings) -> Manifest:
+    """What fetches the weights; nothing where a mirror has them."""
+    if model.mirror is not None:
+        return {}
+    return {"initContainers": [render_weights(spec, model.preset, settings)]}
+
+
+def _pull_secrets(spec: PresetSpec, model: ServedModel) -> list[Manifest]:
+    """The volumes of what opens the weights' image, where adapters have not brought them."""
+    if model.mirror is not None:
+        return []
+    return weights_secret_volumes(spec, besides=model.adapters.secrets)
 
 
 def render_template(workspace: Workspace) -> Manifest:
@@ -44,7 +65,7 @@ def render_template(workspace: Workspace) -> Manifest:
     own = workspace.inference.template or {}
     pod = place(workspace, dict(own.get("spec") or {}), gpu_resource=labels.NVIDIA_GPU)
     template = {"metadata": _template_metadata(workspace, None), "spec": pod}
-    return _statefulset(workspace, template, replicas=template_nodes(workspace), claims=[])
+    return stamp(_statefulset(workspace, template, replicas=template_nodes(workspace), claims=[]))
 
 
 def template_nodes(workspace: Workspace) -> int:
@@ -59,6 +80,7 @@ def _template_metadata(workspace: Workspace, config: Manifest | None) -> Manifes
         "labels": {**meta.get("labels", {}), labels.WORKSPACE: workspace.metadata.name},
         "annotations": {
             **meta.get("annotations", {}),
+            **({labels.REPORT_PORT: str(runtime.HTTP_PORT)} if not template else {}),
             **({labels.CONFIG_HASH: content_hash(config)} if config else {}),
         },
     }
@@ -73,8 +95,10 @@ def _statefulset(
         "replicas": replicas,
         "serviceName": f"{name}-headless",
         "podManagementPolicy": "Parallel",
+        # Written out, for it is what changes while an update starts beside the running pod.
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
         "selector": {"matchLabels": own},
-        "template": template,
+        "template": _stamp_template(template),
     }
     if claims:
         spec["volumeClaimTemplates"] = claims
@@ -83,16 +107,21 @@ def _statefulset(
             "whenDeleted": "Delete",
             "whenScaled": "Delete",
         }
-    return stamp(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "StatefulSet",
-            "metadata": {
-                "name": name,
-                "namespace": workspace.metadata.namespace,
-                "labels": own,
-                "ownerReferences": [owner_reference(workspace)],
-            },
-            "spec": spec,
-        }
-    )
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {
+            "name": name,
+            "namespace": workspace.metadata.namespace,
+            "labels": own,
+            "ownerReferences": [owner_reference(workspace)],
+        },
+        "spec": spec,
+    }
+
+
+def _stamp_template(template: Manifest) -> Manifest:
+    """The template with its own hash, by which a pod says what it was made from."""
+    meta = template["metadata"]
+    annotations = {**meta["annotations"], labels.TEMPLATE_HASH: content_hash(template)}
+    return {**template, "metadata": {**meta, "annotations": annotations}}

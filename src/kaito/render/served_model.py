@@ -6,6 +6,7 @@ from kaito.base.quantity import GIB
 from kaito.catalog.accelerator import Accelerator
 from kaito.catalog.preset import Preset
 from kaito.planner.plan import Plan
+from kaito.render.adapters import NO_ADAPTERS, AdapterMounts
 
 _DISK_OVER_WEIGHTS = 80 * GIB
 """Disk a node needs besides the weights, as KAITO 0.12 (spec section 3.2)."""
@@ -20,6 +21,15 @@ class NvmeVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorVolume:
+    """A volume with the weights in it, as a pod mounts it."""
+
+    claim: str
+    path: str = ""
+    """Folder of the volume with the model's files; empty: its root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
     """A preset with the plan it runs by."""
 
@@ -30,6 +40,10 @@ class ServedModel:
     """Whether the user allowed the Python that comes with the weights to run."""
     nvme: NvmeVolume | None = None
     """Where the weights go; None: on the node's system disk, or where the settings say."""
+    mirror: MirrorVolume | None = None
+    """Where the weights are already; None: they are fetched."""
+    adapters: AdapterMounts = NO_ADAPTERS
+    """What its pods have for adapters."""
 
     @property
     def accelerator(self) -> Accelerator | None:

@@ -6,12 +6,15 @@ from kaito.api.workspace import Workspace
 from kaito.render.stamp import stamp
 
 
-def render_services(workspace: Workspace) -> tuple[Manifest, ...]:
-    """`<name>` with ports 80 and 29500 in front of the first pod, and `<name>-headless`."""
-    return (_front(workspace), _headless(workspace))
+def render_services(workspace: Workspace, *, ordinal: int = 0) -> tuple[Manifest, ...]:
+    """`<name>` with ports 80 and 29500 in front of one pod, and `<name>-headless`.
+
+    `ordinal` says which: the first, but for the time in which an update takes over.
+    """
+    return (_front(workspace, ordinal), _headless(workspace))
 
 
-def _front(workspace: Workspace) -> Manifest:
+def _front(workspace: Workspace, ordinal: int) -> Manifest:
     name = workspace.metadata.name
     balanced = workspace.metadata.annotations.get(labels.ENABLE_LOAD_BALANCER) == "True"
     return stamp(
@@ -24,8 +27,8 @@ def _front(workspace: Workspace) -> Manifest:
                     _port("http", 80, http_port(workspace)),
                     _port("torch", runtime.RENDEZVOUS_PORT, runtime.RENDEZVOUS_PORT),
                 ],
-                # Only the first pod serves HTTP, also where several nodes share one model.
-                "selector": {labels.WORKSPACE: name, labels.POD_NAME: f"{name}-0"},
+                # Only one pod serves HTTP, also where several nodes share one model.
+                "selector": {labels.WORKSPACE: name, labels.POD_NAME: f"{name}-{ordinal}"},
             },
         )
     )

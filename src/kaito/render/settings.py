@@ -16,3 +16,5 @@ class RenderSettings:
     """False where pods are processes of the machine: they write where its own programs do."""
     nvme_storage_class: str = "kaito-local-nvme-disk"
     """Storage class on a machine's own NVMe disks; used where the cluster has it."""
+    tuning_hosts: tuple[str, ...] = ()
+    """Hosts that training data may come from although their addresses are private."""

@@ -4,6 +4,8 @@ from kaito.api import runtime
 from kaito.api.meta import Manifest
 from kaito.api.workspace import Workspace
 from kaito.base.quantity import GIB, to_mebibytes
+from kaito.render.adapters import adapter_mounts, adapter_volumes
+from kaito.render.protection import protection_mounts, protection_volumes
 from kaito.render.served_model import ServedModel
 from kaito.render.settings import RenderSettings
 
@@ -26,6 +28,8 @@ def render_volumes(
         volumes.append({"name": SCRATCH, "emptyDir": limit})
     if config := workspace.inference.config:
         volumes.append({"name": CONFIG, "configMap": {"name": config}})
+    volumes += adapter_volumes(workspace, model.adapters)
+    volumes += protection_volumes(workspace)
     return volumes
 
 
@@ -47,16 +51,20 @@ def render_claim_templates(model: ServedModel) -> list[Manifest]:
     ]
 
 
-def server_mounts(workspace: Workspace, settings: RenderSettings) -> list[Manifest]:
+def server_mounts(
+    workspace: Workspace, model: ServedModel, settings: RenderSettings
+) -> list[Manifest]:
     """Where the server finds them."""
     assert workspace.inference is not None
     mounts: list[Manifest] = [
-        {"name": WEIGHTS, "mountPath": runtime.WEIGHTS_MOUNT, "readOnly": True},
+        _weights_mount(model),
         {"name": SHARED_MEMORY, "mountPath": "/dev/shm"},  # noqa: S108
         *scratch_mounts(settings),
     ]
     if workspace.inference.config:
         mounts.append({"name": CONFIG, "mountPath": runtime.CONFIG_MOUNT, "readOnly": True})
+    mounts += adapter_mounts(model.adapters)
+    mounts += protection_mounts(workspace)
     return mounts
 
 
@@ -67,7 +75,17 @@ def scratch_mounts(settings: RenderSettings) -> list[Manifest]:
     return [{"name": SCRATCH, "mountPath": runtime.SCRATCH_MOUNT}]
 
 
+def _weights_mount(model: ServedModel) -> Manifest:
+    if model.mirror is None:
+        return {"name": WEIGHTS, "mountPath": runtime.WEIGHTS_MOUNT, "readOnly": True}
+    folder = runtime.model_folder(runtime.WEIGHTS_MOUNT, model.preset.name)
+    below = {"subPath": model.mirror.path} if model.mirror.path else {}
+    return {"name": WEIGHTS, "mountPath": folder, **below, "readOnly": True}
+
+
 def _weights_source(model: ServedModel, settings: RenderSettings) -> Manifest:
+    if model.mirror is not None:
+        return {"persistentVolumeClaim": {"claimName": model.mirror.claim, "readOnly": True}}
     if settings.weights_path:
         return {"hostPath": {"path": settings.weights_path, "type": "DirectoryOrCreate"}}
     return {"emptyDir": {"sizeLimit": to_mebibytes(model.disk_bytes)}}

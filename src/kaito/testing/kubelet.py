@@ -1,4 +1,7 @@
-"""Simulated kubelets: pods that are bound run after a delay, unless they are told to fail."""
+"""Simulated kubelets: pods that are bound run after a delay, unless they are told to fail.
+
+Those of a Job end well after some multiple of it.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +25,8 @@ _WAITING = {
     "crash": ("CrashLoopBackOff", "back-off 10s restarting failed container"),
     "memory": ("CrashLoopBackOff", "back-off 10s restarting failed container"),
 }
+_WORK = 5
+"""How many times as long as a start a Job's pod takes for all of it."""
 _ENDED = {"crash": ("Error", 1), "memory": ("OOMKilled", 137)}
 
 
@@ -54,10 +59,16 @@ class Kubelets:
             return
         if not pod.spec.node_name:
             return
+        if pod.is_finished:
+            return
         now = self.clock.now()
         started = pod.status.start_time
         if started is None:
             await self._write(pod, self._status(pod, ready=False, started=to_rfc3339(now)))
+            return
+        if pod.is_ready and _is_job(pod):
+            if now >= started + timedelta(seconds=_WORK * self.delay(pod.metadata.name)):
+                await self._write(pod, _finished(pod))
             return
         is_due = now >= started + timedelta(seconds=self.delay(pod.metadata.name))
         if is_due and not pod.is_ready:
@@ -83,6 +94,24 @@ class Kubelets:
             ],
             "containerStatuses": [_container(name, ailment, ready=ready) for name in names],
         }
+
+
+def _is_job(pod: Pod) -> bool:
+    owner = pod.metadata.controller
+    return owner is not None and owner.kind == "Job"
+
+
+def _finished(pod: Pod) -> Manifest:
+    """The status of a pod whose work is done."""
+    done = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    return {
+        "phase": "Succeeded",
+        "conditions": [{"type": "Ready", "status": "False"}],
+        "containerStatuses": [
+            {**_container(c.name, "", ready=True), "ready": False, "state": done}
+            for c in pod.spec.containers
+        ],
+    }
 
 
 def _container(name: str, ailment: Ailment, *, ready: bool) -> Manifest:

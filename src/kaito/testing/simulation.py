@@ -1,8 +1,9 @@
 """A whole cluster in simulated time: one operator under test, everything around it.
 
-Around it: the API server, the StatefulSet controller, the scheduler and the garbage collector of
-the embedded plane, a cloud and kubelets. The operator's caches lag, its writes fail, and it dies,
-all drawn from one seed; `converge` then lets everybody be and waits until nothing changes.
+Around it: the API server, the controllers of StatefulSets and Jobs, the scheduler and the garbage
+collector of the embedded plane, a cloud and kubelets. The operator's caches lag, its writes fail,
+and it dies, all drawn from one seed; `converge` then lets everybody be and waits until nothing
+changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
-from kaito.api.core import PODS, SERVICES, STATEFULSETS
+from kaito.api.core import CONFIGMAPS, JOBS, PODS, SERVICES, STATEFULSETS
 from kaito.api.meta import Key, Manifest
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.resources import Resource
@@ -21,6 +22,7 @@ from kaito.kube.client import Client
 from kaito.kube.controller.runner import Controller
 from kaito.local.apiserver.admission import Admission
 from kaito.local.builtin.collector.controller import CollectorController
+from kaito.local.builtin.job.controller import JobController
 from kaito.local.builtin.live import ApiLive
 from kaito.local.builtin.scheduler.controller import SchedulerController
 from kaito.local.builtin.statefulset.controller import StatefulSetController
@@ -32,7 +34,7 @@ from kaito.testing.server import DirectClient, SimulatedServer
 MakeControllers: TypeAlias = Callable[[Client], Iterable[Controller[Any]]]
 """The controllers of one life of the operator, over its own client."""
 
-_COLLECTED = (NODECLAIMS, PODS, SERVICES, STATEFULSETS, WORKSPACES)
+_COLLECTED = (CONFIGMAPS, JOBS, NODECLAIMS, PODS, SERVICES, STATEFULSETS, WORKSPACES)
 _QUIET_ROUNDS = 10
 """Longer than any machine or pod takes: waiting for one is not the end."""
 _ROUND_SECONDS = 15.0
@@ -132,6 +134,7 @@ class Simulation:
             (
                 SchedulerController(),
                 StatefulSetController(),
+                JobController(),
                 CollectorController(_COLLECTED, live=live),
             ),
             self.user,

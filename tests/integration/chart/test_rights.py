@@ -17,6 +17,7 @@ from kaito.api.core import CONFIGMAPS, CRDS, NODES, STATEFULSETS
 from kaito.api.crd import nodeclaim_crd
 from kaito.api.meta import Key
 from kaito.api.nodeclaim import NODECLAIMS
+from kaito.api.report import REPORTS
 from kaito.api.workspace import WORKSPACES
 from kaito.app.operator.controllers import make_announced, make_controllers
 from kaito.app.operator.gates import parse_gates
@@ -39,6 +40,13 @@ UNSEEN = {
     ("patch", "events"): "only when an event is counted up",
     ("get", "workspaces.kaito.sh"): "only before an orphan is given back",
     ("update", "workspaces.kaito.sh/finalizers"): "asked of owners by an admission plugin",
+    ("create", "jobs.batch"): "there is no tuning in this test",
+    ("patch", "jobs.batch"): "there is no tuning in this test",
+    ("delete", "jobs.batch"): "there is no tuning in this test",
+    ("create", "configmaps"): "there are no adapters in this test, and no tuning's report",
+    ("patch", "configmaps"): "there are no adapters in this test, and no tuning's report",
+    ("delete", "configmaps"): "there are no adapters in this test",
+    ("patch", "pods"): "only a changed list of adapters is hinted at",
     ("patch", "inferencesets.kaito.sh/status"): "there is none in this test",
     ("patch", "ragengines.kaito.sh/status"): "there is none in this test",
     ("patch", "modelmirrors.kaito.sh/status"): "there is none in this test",
@@ -65,11 +73,12 @@ def chart(*settings: str) -> Rendered:
 
 def watched(options: OperatorOptions) -> set[str]:
     controllers = (*make_controllers(options, NoUids()), *make_announced(options))
-    found = {str(watch.resource) for one in controllers for watch in one.watches}
+    watches = (watch for one in controllers for watch in one.watches)
+    found = {str(watch.resource) for watch in watches if watch.resource != REPORTS}
     return found | ({str(CONFIGMAPS)} if options.webhook else set())
 
 
-@pytest.mark.parametrize("gates", ["", "enableInferenceSetController=false"])
+@pytest.mark.parametrize("gates", ["", "enableInferenceSetController=false", "ModelMirror=true"])
 @pytest.mark.parametrize("provisioner", VALUES)
 def test_lists_and_watches_are_those_of_the_controllers(provisioner: str, gates: str) -> None:
     settings = [f"featureGates.{gates}"] if gates else []

@@ -150,7 +150,7 @@ async def test_a_model_is_imported_and_listed_as_local(cluster: Cluster, tmp_pat
         f"error: importing phi-4: {folder} has no config.json\n",
     )
     (folder / "config.json").write_text('{"architectures": ["Phi3ForCausalLM"]}')
-    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     (folder / "tokenizer.json").write_text("{}")
     done = await cluster.kaito("models", "import", "microsoft/phi-4", str(folder))
     assert done.code == 0, done.err

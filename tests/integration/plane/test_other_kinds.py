@@ -1,7 +1,7 @@
 """The kinds besides Workspace on a whole plane, as users of KAITO 0.12 write them, with kubectl.
 
-Every shape is admitted, stored, listed, described, scaled and deleted; its status says that this
-release does not run it; what is wrong is refused by one line.
+Every shape is admitted, stored, listed, described, scaled and deleted; the status of what this
+release does not run says so (mirrors run: test_mirrors); what is wrong is refused by one line.
 """
 
 import json
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.timeout(240)
 READY = {
     "InferenceSet": ["InferenceSetReady"],
     "RAGEngine": ["ServiceReady", "RAGEngineSucceeded"],
-    "ModelMirror": ["Ready"],
     "MultiRoleInference": ["Ready"],
 }
 DEPRECATED = "Warning: kaito.sh/v1alpha1 RAGEngine is deprecated; use kaito.sh/v1beta1 RAGEngine"
@@ -31,7 +30,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
         yield plane
 
 
-@pytest.fixture(params=SHAPES)
+@pytest.fixture(params=[name for name in SHAPES if not name.startswith("modelmirror")])
 def applied(plane: RunningPlane, request: pytest.FixtureRequest) -> Iterator[Manifest]:
     """One shape, applied; gone afterwards."""
     plane.kubectl("apply", "-f", "-", stdin=shape_text(request.param))
@@ -88,6 +87,8 @@ def uid(manifest: Manifest) -> str:
 
 def test_nothing_is_started_for_them(plane: RunningPlane, applied: Manifest) -> None:
     plane.kubectl("wait", reference(applied), f"--for=condition={READY[applied['kind']][0]}=False")
+    # A mirror of another test starts something, and its end is not waited for there.
+    plane.kubectl("wait", "pods,jobs", "--for=delete", "--all", "-A", "--timeout=30s")
     assert plane.get("pods,statefulsets,jobs,nodeclaims,workspaces", "-A")["items"] == []
 
 
@@ -153,8 +154,8 @@ def test_short_names_categories_and_columns_are_those_that_users_know(
 ) -> None:
     manifest = shape(name)
     plane.kubectl("apply", "-f", "-", stdin=shape_text(name))
-    condition = READY[manifest["kind"]][0]
-    plane.kubectl("wait", reference(manifest), f"--for=condition={condition}=False")
+    for condition in READY.get(manifest["kind"], ()):
+        plane.kubectl("wait", reference(manifest), f"--for=condition={condition}=False")
     for word in asked:
         first, second = plane.kubectl("get", word).out.splitlines()
         assert first.split() == head

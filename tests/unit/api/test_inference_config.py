@@ -49,7 +49,9 @@ def test_options_are_spelt_one_way_and_known_ones_are_typed() -> None:
     assert config.enforce_eager
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "vllm:", "vllm: {}", "transformers: {a: 1}"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "vllm:", "vllm: {}", "transformers: {dtype: auto}"]
+)
 def test_what_is_not_set_is_left_to_us(text: str) -> None:
     config = parse_inference_config(text)
     assert config.vllm == {}

@@ -44,8 +44,8 @@ def test_the_file_of_the_specification_is_read() -> None:
         ("/mnt/results", "/mnt/results"),
         ("results", "/mnt/results"),
         ("./a/../b/", "/mnt/b"),
-        ("''", "/mnt/output"),
-        ("null", "/mnt/output"),
+        ("''", "/mnt/results"),
+        ("null", "/mnt/results"),
     ],
 )
 def test_results_go_below_mnt(given_path: str, folder: str) -> None:
@@ -59,6 +59,12 @@ def test_results_go_nowhere_else(path: str) -> None:
         parse_training_config(training("TrainingArguments", f"output_dir: {path}"))
 
 
+@pytest.mark.parametrize("path", ["/mnt/data", "data/out", "/mnt/config", "/mnt/push-secret/x"])
+def test_results_do_not_go_where_something_else_is_mounted(path: str) -> None:
+    with pytest.raises(ValueError, match=r"holds something else; take another directory"):
+        parse_training_config(training("TrainingArguments", f"output_dir: {path}"))
+
+
 FOUR, EIGHT = "load_in_4bit: true", "load_in_8bit: true"
 
 
@@ -68,6 +74,7 @@ FOUR, EIGHT = "load_in_4bit: true", "load_in_8bit: true"
         ("lora", "", ""),
         ("lora", "load_in_4bit: false", ""),
         ("lora", FOUR, "For method 'lora', 'load_in_4bit' or 'load_in_8bit' must not be true"),
+        ("full", FOUR, "For method 'full', 'load_in_4bit' or 'load_in_8bit' must not be true"),
         ("qlora", FOUR, ""),
         ("qlora", EIGHT, ""),
         ("qlora", "", "For method 'qlora', either 'load_in_4bit' or 'load_in_8bit' must be true"),

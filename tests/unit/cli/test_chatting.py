@@ -1,45 +1,66 @@
-"""A model in a cluster is asked through the API server's proxy; the rest is tests/integration."""
+"""Asking a model: through an API server's proxy, with a key, by an adapter's name, when busy."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from pretend_engine import PretendEngine, running_pretend_engine
 
 from kaito.api.meta import Key
-from kaito.cli.chatting import Chat, Endpoint, Message, Sampling, find_endpoint
+from kaito.base.clock import SystemClock
+from kaito.base.errors import KaitoError, UsageError
+from kaito.cli.chatting import Chat, Message, Patience, Sampling
+from kaito.cli.endpoints import (
+    Endpoint,
+    Refused,
+    ServedModel,
+    choose_api_key,
+    choose_model,
+    find_endpoint,
+    open_endpoint,
+)
 from kaito.kube.client import Client
 from kaito.kube.config import Cluster
 
 PROXY = "/api/v1/namespaces/team/services/phi:80/proxy"
+HELLO = [Message("user", "Hello")]
+
+
+class QuickClock(SystemClock):
+    """Waits are over at once, and remembered."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
 
 class ApiServer:
-    """A cluster's, as far as a chat sees it."""
+    """A cluster's, as far as a chat sees it, with an engine behind its proxy."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: PretendEngine) -> None:
+        self.engine = engine
         self.tokens: set[str] = set()
 
     async def service(self, request: web.Request) -> web.Response:
         spec = {"clusterIP": "10.0.0.7", "ports": [{"name": "http", "port": 80}]}
         return web.json_response({"metadata": {"name": "phi"}, "spec": spec})
 
-    async def models(self, request: web.Request) -> web.Response:
+    @web.middleware
+    async def watch(self, request: web.Request, handler: object) -> web.StreamResponse:
+        assert callable(handler)
         self.tokens.add(request.headers["Authorization"])
-        return web.json_response({"data": [{"id": "phi-4"}, {"id": "adapter"}]})
-
-    async def complete(self, request: web.Request) -> web.Response:
-        self.tokens.add(request.headers["Authorization"])
-        text = 'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\ndata: [DONE]'
-        return web.Response(text=text, content_type="text/event-stream")
+        answer: web.StreamResponse = await handler(request)
+        return answer
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[tuple[ApiServer, Client]]:
-    api = ApiServer()
-    app = web.Application()
+    api = ApiServer(PretendEngine(models=("phi-4", "adapter")))
+    app = web.Application(middlewares=[api.watch])
     app.router.add_get("/api/v1/namespaces/team/services/phi", api.service)
-    app.router.add_get(f"{PROXY}/v1/models", api.models)
-    app.router.add_post(f"{PROXY}/v1/chat/completions", api.complete)
+    app.add_routes(api.engine.routes(PROXY))
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -49,14 +70,89 @@ async def server() -> AsyncIterator[tuple[ApiServer, Client]]:
     await runner.cleanup()
 
 
+async def ask(endpoint: Endpoint, client: Client | None = None) -> list[str]:
+    async with open_endpoint(endpoint, client) as asker:
+        chat = Chat(asker, Sampling())
+        return [piece async for piece in chat.answer("phi-4", HELLO)]
+
+
 async def test_a_service_of_a_cluster_is_asked_through_its_api_server(
     server: tuple[ApiServer, Client],
 ) -> None:
     api, client = server
     endpoint = await find_endpoint(client, Key("team", "phi"))
     assert endpoint == Endpoint(path=PROXY)
-    chat = Chat(client, endpoint, Sampling())
-    assert await chat.model() == "phi-4"
-    pieces = [piece async for piece in chat.answer("phi-4", [Message("user", "Hello")])]
-    assert pieces == ["Hi"]
+    async with open_endpoint(endpoint, client) as asker:
+        assert [model.id for model in await asker.models()] == ["phi-4", "adapter"]
+    assert await ask(endpoint, client) == ["Hi"]
     assert api.tokens == {"Bearer secret"}
+
+
+async def test_a_key_passes_the_proxy_beside_the_clusters_own_token(
+    server: tuple[ApiServer, Client],
+) -> None:
+    api, client = server
+    api.engine.api_key = "opens"
+    key = Key("team", "phi")
+    assert await ask(await find_endpoint(client, key, api_key="opens"), client) == ["Hi"]
+    assert api.tokens == {"Bearer secret"}
+    with pytest.raises(Refused, match="no API key came"):
+        await ask(await find_endpoint(client, key), client)
+
+
+async def test_a_key_goes_straight_to_a_server_on_this_machine() -> None:
+    async with running_pretend_engine(PretendEngine(api_key="opens")) as url:
+        assert await ask(Endpoint(url=url, api_key="opens")) == ["Hi"]
+        with pytest.raises(Refused, match="it does not know this API key"):
+            await ask(Endpoint(url=url, api_key="other"))
+
+
+async def test_a_busy_model_is_asked_again_when_it_said_and_only_once() -> None:
+    clock, said = QuickClock(), list[str]()
+    engine = PretendEngine(busy=1, retry_after="7")
+    async with running_pretend_engine(engine) as url, open_endpoint(Endpoint(url=url)) as asker:
+        chat = Chat(asker, Sampling(), Patience(clock=clock, tell=said.append))
+        assert [piece async for piece in chat.answer("phi-4", HELLO)] == ["Hi"]
+        assert said == ["The model is busy; asking again in 7 s."]
+        assert clock.waits == [7]
+        engine.busy = 2
+        with pytest.raises(Refused, match="429") as refused:
+            await anext(chat.answer("phi-4", HELLO))
+        assert engine.busy == 0
+        assert "try again in 7 s" in refused.value.hint
+
+
+async def test_a_wait_of_minutes_is_left_to_whoever_asked() -> None:
+    async with running_pretend_engine(PretendEngine(busy=1, retry_after="600")) as url:
+        with pytest.raises(Refused, match="429"):
+            await ask(Endpoint(url=url))
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(KaitoError, match=r"the model at http://127.0.0.1:9/v1/"):
+        await ask(Endpoint(url="http://127.0.0.1:9"))
+
+
+def test_an_adapter_is_chosen_by_name_and_a_wrong_one_lists_those_there_are() -> None:
+    served = (ServedModel("phi-4"), ServedModel("pirate"))
+    assert choose_model(served, "").id == "phi-4"
+    assert choose_model(served, "pirate").id == "pirate"
+    with pytest.raises(UsageError, match="'pirat' is not served here") as refused:
+        choose_model(served, "pirat")
+    assert refused.value.hint == "did you mean pirate? served are phi-4, pirate"
+    with pytest.raises(KaitoError, match="serves no model"):
+        choose_model((), "")
+
+
+def test_a_key_comes_from_the_command_line_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAITO_API_KEY", "environment")
+    assert choose_api_key("given") == "given"
+    assert choose_api_key("") == "environment"
+    with pytest.raises(UsageError, match="no header can carry"):
+        choose_api_key("two\nlines")
+
+
+def test_a_key_is_not_shown_where_an_endpoint_is() -> None:
+    assert "opens" not in repr(Endpoint(url="http://127.0.0.1", api_key="opens"))

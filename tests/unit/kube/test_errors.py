@@ -37,6 +37,11 @@ def test_the_servers_words_are_kept() -> None:
     assert str(errors.to_error(404, body, where="GET /x")) == 'pods "a" not found'
 
 
+def test_a_model_servers_words_are_kept_through_the_proxy() -> None:
+    body = b'{"error": {"message": "The model `x` does not exist; served: phi", "code": 404}}'
+    assert "served: phi" in str(errors.to_error(404, body, where="POST /chat"))
+
+
 def test_an_answer_that_says_nothing_is_named_by_its_request() -> None:
     assert str(errors.to_error(502, b"Bad Gateway\n", where="GET /x")) == (
         "GET /x: HTTP 502 Bad Gateway"

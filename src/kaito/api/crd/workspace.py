@@ -43,9 +43,15 @@ SOURCE_LIMITS = {
     "urls[]": {"maxLength": 8192},
 }
 """Of a DataSource."""
+_ADAPTER_SOURCE_LIMITS = {
+    **SOURCE_LIMITS,
+    # An API server reckons what matching each of them could cost, times the number of adapters.
+    "urls": {"maxItems": 16},
+    "urls[]": {"maxLength": 1024},
+}
 INFERENCE_LIMITS = {
     **limits_below("preset", PRESET_LIMITS),
-    **limits_below("adapters[].source", SOURCE_LIMITS),
+    **limits_below("adapters[].source", _ADAPTER_SOURCE_LIMITS),
     "adapters[].strength": {"maxLength": 64},
 }
 """Of an InferenceSpec."""

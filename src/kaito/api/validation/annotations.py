@@ -9,12 +9,14 @@ from kaito.api.workspace import Workspace
 
 RUNTIMES = ("vllm", "transformers")
 PERFORMANCE_MODES = ("balanced", "interactivity", "throughput")
+ROLLOUTS = ("auto", "surge", "replace")
 NODE_IMAGE_FAMILIES = ("azurelinux", "ubuntu")
 _YES_OR_NO = ("true", "false")
 
 _CHOICES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (labels.RUNTIME, RUNTIMES, "is not a runtime"),
     (labels.PERFORMANCE_MODE, PERFORMANCE_MODES, "is not a valid performance mode"),
+    (labels.ROLLOUT, ROLLOUTS, "is not a way to roll out"),
     (labels.USE_LOCAL_WEIGHTS, _YES_OR_NO, 'must be "true" or "false"'),
 )
 
@@ -33,6 +35,12 @@ def check_annotations(new: Workspace, around: Surroundings) -> Iterator[FieldErr
             annotation_path(labels.NODE_IMAGE_FAMILY),
             f"unsupported node image family {family!r}, supported values are "
             f"{', '.join(NODE_IMAGE_FAMILIES)}",
+        )
+    waiting = annotations.get(labels.MAX_WAITING)
+    if waiting is not None and waiting != "-1" and not (waiting.isdecimal() and int(waiting)):
+        yield FieldError(
+            annotation_path(labels.MAX_WAITING),
+            f"{waiting!r} is not a number of requests; write one of at least 1, or -1 for no limit",
         )
     name = annotations.get(labels.NODE_CLASS_NAME)
     if name and around.node_classes is not None and name not in around.node_classes:

@@ -5,15 +5,14 @@ which ConfigMap is awaited.
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 from kaito.api.field_error import FieldError
-from kaito.api.inference_config import InferenceConfig, parse_inference_config
+from kaito.api.inference_config import InferenceConfig, knows_engine, parse_inference_config
 from kaito.api.meta import Key
 from kaito.api.runtime import CONFIG_KEY
-from kaito.api.training_config import TRAINING_CONFIG_KEY, parse_training_config
+from kaito.api.training_config import TRAINING_CONFIG_KEY, method_of, parse_training_config
 from kaito.api.validation.surroundings import Surroundings
-from kaito.api.workspace import InferenceSpec, TuningSpec, Workspace
+from kaito.api.workspace import TuningSpec, Workspace
 
 
 def check_configs(new: Workspace, around: Surroundings) -> Iterator[FieldError]:
@@ -21,7 +20,7 @@ def check_configs(new: Workspace, around: Surroundings) -> Iterator[FieldError]:
     namespace = new.metadata.namespace or "default"
     if new.inference is not None and new.inference.config:
         key = Key(namespace, new.inference.config)
-        if problem := _inference_problem(new.inference, key, around):
+        if problem := _inference_problem(new, key, around):
             yield FieldError("inference.config", problem)
     if new.tuning is not None and new.tuning.config:
         key = Key(namespace, new.tuning.config)
@@ -36,20 +35,20 @@ def known_config(new: Workspace, around: Surroundings) -> InferenceConfig:
     key = Key(new.metadata.namespace or "default", new.inference.config)
     try:
         text = _text(key, CONFIG_KEY, around)
-        return parse_inference_config(text or "")
+        return parse_inference_config(text or "", knows_engine=knows_engine(new))
     except ValueError:
         return InferenceConfig()
 
 
-def _inference_problem(spec: InferenceSpec, key: Key, around: Surroundings) -> str:
+def _inference_problem(new: Workspace, key: Key, around: Surroundings) -> str:
     try:
         text = _text(key, CONFIG_KEY, around)
         if text is None:
             return ""
-        config = parse_inference_config(text)
+        config = parse_inference_config(text, knows_engine=knows_engine(new))
     except ValueError as error:
         return f"{CONFIG_KEY} of ConfigMap {key}: {error}"
-    model = around.find_model(spec.preset.name) if spec.preset else None
+    model = around.find_model(new.preset_name) if new.preset_name else None
     limit = model.context_tokens if model else 0
     if limit and config.max_model_len > limit:
         return (
@@ -60,11 +59,10 @@ def _inference_problem(spec: InferenceSpec, key: Key, around: Surroundings) -> s
 
 
 def _training_problem(spec: TuningSpec, key: Key, around: Surroundings) -> str:
-    methods: dict[str, Literal["lora", "qlora"]] = {"lora": "lora", "qlora": "qlora"}
     try:
         text = _text(key, TRAINING_CONFIG_KEY, around)
         if text is not None:
-            parse_training_config(text, methods.get(spec.method.lower()))
+            parse_training_config(text, method_of(spec.method))
     except ValueError as error:
         return f"{TRAINING_CONFIG_KEY} of ConfigMap {key}: {error}"
     return ""

@@ -81,6 +81,8 @@ class Surroundings:
     """Values that the annotation for the node class may have; None: any."""
     allow_private_urls: bool = False
     """Whether data may come from this machine or its network."""
+    private_hosts: frozenset[str] = frozenset()
+    """Hosts that data may come from although they are private."""
     find_config: FindConfig | None = None
     """None: ConfigMaps are not known, and what is in them is not judged."""
     check_nodes: CheckNodes | None = None

@@ -68,6 +68,14 @@ def check_data_url(url: str, *, allow_private: bool = False) -> str:
     return ""
 
 
+def host_of(url: str) -> str:
+    """The host that an address names; empty where it cannot be read."""
+    try:
+        return _host(urlsplit(url))
+    except ValueError:
+        return ""
+
+
 def _check_form(url: str, parts: SplitResult, host: str) -> str:
     if parts.scheme.lower() not in {"http", "https"}:
         return "data source URL must use HTTP or HTTPS"

@@ -17,7 +17,7 @@ from kaito.api.validation.config_files import check_configs, known_config
 from kaito.api.validation.model import check_models
 from kaito.api.validation.resource import check_resource
 from kaito.api.validation.surroundings import Surroundings
-from kaito.api.validation.urls import check_data_url
+from kaito.api.validation.urls import check_data_url, host_of
 from kaito.api.validation.workspace_rules import IMMUTABLE, WORKSPACE_RULES
 from kaito.api.workspace import DataDestination, DataSource, InferenceSpec, TuningSpec, Workspace
 
@@ -116,7 +116,8 @@ def _has_containers(template: Manifest) -> bool:
 def _tuning(spec: TuningSpec, around: Surroundings) -> Iterator[FieldError]:
     if spec.input is not None:
         for index, url in enumerate(spec.input.urls):
-            problem = check_data_url(url, allow_private=around.allow_private_urls)
+            allowed = around.allow_private_urls or host_of(url) in around.private_hosts
+            problem = check_data_url(url, allow_private=allowed)
             # Another scheme is the CRD's to refuse: one complaint a fault.
             if problem and url[:7].lower().startswith(("http://", "https:/")):
                 yield FieldError(f"tuning.input.urls[{index}]", f"{problem}: {url!r}")

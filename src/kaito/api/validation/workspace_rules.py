@@ -146,6 +146,9 @@ def adapter_rules(path: str) -> tuple[Rule, ...]:
     )
 
 
+_HUB_ADAPTER = "hf://[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9._/-]+)?"
+
+
 def _adapter_source_rules(each: str) -> tuple[Rule, ...]:
     """Where one adapter comes from and what it is called."""
     image, volume = Filled("source.image"), Present("source.volumeSource")
@@ -156,7 +159,8 @@ def _adapter_source_rules(each: str) -> tuple[Rule, ...]:
             expression=Present("source"),
             blames="source",
             reason="FieldValueRequired",
-            message="Source is required: an image or a volumeSource that holds the adapter",
+            message="Source is required: an image, a volumeSource or a repository of the hub that "
+            "holds the adapter",
         ),
         Rule(
             path=each,
@@ -174,10 +178,20 @@ def _adapter_source_rules(each: str) -> tuple[Rule, ...]:
         ),
         Rule(
             path=each,
-            expression=Not(Filled("source.urls")),
+            expression=implies(
+                Filled("source.urls"),
+                All((AllMatch("source.urls", _HUB_ADAPTER), ShorterThan("source.urls", 2))),
+            ),
             blames="source.urls",
             reason="FieldValueForbidden",
-            message="URLs are not supported as adapter source; use image or volumeSource",
+            message="URLs are not supported as adapter source, but for one of the hub: "
+            "hf://ORG/NAME or hf://ORG/NAME@REVISION; or use image or volumeSource",
+        ),
+        Rule(
+            path=each,
+            expression=not_both(Filled("source.urls"), AnyOf((image, volume))),
+            blames="source",
+            message="has a URL and an Image or Volume: an adapter comes from one place; remove one",
         ),
         Rule(
             path=each,
@@ -346,6 +360,9 @@ _INFERENCE = (
     ),
 )
 _LORA, _QLORA = Matches("method", "(?i:lora)"), Matches("method", "(?i:qlora)")
+_FULL = Matches("method", "(?i:full)")
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+_HUB_DATASET = f"hf://datasets/{_NAME}/{_NAME}(@[A-Za-z0-9._/-]+)?"
 _TUNING = (
     Rule(
         path="tuning",
@@ -357,9 +374,9 @@ _TUNING = (
     private_image_rule("tuning.preset"),
     Rule(
         path="tuning",
-        expression=AnyOf((_LORA, _QLORA)),
+        expression=AnyOf((_LORA, _QLORA, _FULL)),
         blames="method",
-        message="must be one of: lora, qlora",
+        message="must be one of: lora, qlora, full",
         shows="method",
     ),
     Rule(
@@ -383,9 +400,15 @@ _TUNING = (
     ),
     Rule(
         path="tuning.input",
-        expression=AllMatch("urls", "(?i:https?://)[^ ]+"),
+        expression=AnyOf(
+            (
+                AllMatch("urls", "(?i:https?://)[^ ]+"),
+                All((AllMatch("urls", _HUB_DATASET), ShorterThan("urls", 2))),
+            )
+        ),
         blames="urls",
-        message="data source URL must use HTTP or HTTPS",
+        message="data source URL must use HTTP or HTTPS, or be one data set of the hub: "
+        "hf://datasets/ORG/NAME@REVISION",
     ),
     Rule(
         path="tuning.input",
@@ -396,8 +419,9 @@ _TUNING = (
     ),
     Rule(
         path="tuning.output",
-        expression=ExactlyOne((Present("volumeSource"), Filled("image"))),
-        message="Exactly one of Volume or Image must be specified",
+        # KAITO 0.12 wants exactly one. Both is of use: checkpoints outlive the pod.
+        expression=AnyOf((Present("volumeSource"), Filled("image"))),
+        message="Volume or Image must be specified, or both",
     ),
     Rule(
         path="tuning.output",
@@ -423,7 +447,7 @@ _TUNING = (
     ),
     Rule(
         path="tuning",
-        expression=All((kept(_LORA), kept(_QLORA))),
+        expression=All((kept(_LORA), kept(_QLORA), kept(_FULL))),
         blames="method",
         reason="FieldValueForbidden",
         message="Method cannot be changed; delete the workspace and recreate it",

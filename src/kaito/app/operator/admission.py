@@ -25,6 +25,7 @@ def operator_surroundings(options: OperatorOptions, reader: Reader) -> Surroundi
         CATALOGUE,
         provisioning=provisioning_of(options),
         feature_gates=gates_of(options),
+        private_hosts=frozenset(options.tuning_hosts),
         find_config=_config_finder(reader),
     )
 

@@ -7,15 +7,18 @@ from typing import Any
 from kaito import __version__
 from kaito.api import runtime
 from kaito.api.field_error import FieldError
+from kaito.api.modelmirror import MODELMIRRORS
 from kaito.api.validation import validate_workspace
 from kaito.api.workspace import Workspace
 from kaito.app.admission import CATALOGUE
 from kaito.app.operator.admission import gates_of, provisioning_of
-from kaito.app.operator.gates import INFERENCE_SETS
+from kaito.app.operator.gates import INFERENCE_SETS, MODEL_MIRRORS
 from kaito.app.operator.options import OperatorOptions
 from kaito.app.operator.provisioners import choose_supply
 from kaito.catalog.preset import ModelFacts
 from kaito.controllers.announced.controller import announced_controllers
+from kaito.controllers.modelmirror.controller import MirrorController
+from kaito.controllers.modelmirror.decide import MirrorSettings
 from kaito.controllers.orphans.controller import OrphanController
 from kaito.controllers.workspace.controller import WorkspaceController
 from kaito.controllers.workspace.settings import WorkspaceSettings
@@ -34,9 +37,14 @@ def make_controllers(options: OperatorOptions, live: Uids) -> tuple[Controller[A
         UsageError: the options ask for something that there is not.
     """
     supply = choose_supply(options)
+    render = RenderSettings(
+        serving_image=serving_image(options.registry), tuning_hosts=options.tuning_hosts
+    )
+    mirrors = options.gates.is_on(MODEL_MIRRORS)
     workspaces = WorkspaceController(
         WorkspaceSettings(
-            render=RenderSettings(serving_image=serving_image(options.registry)),
+            render=render,
+            has_mirrors=mirrors,
             provisioner=supply.source,
             makes=supply.makes,
             planner=plan_on_gpus,
@@ -44,7 +52,8 @@ def make_controllers(options: OperatorOptions, live: Uids) -> tuple[Controller[A
             facts_at_hand=_no_facts,
         )
     )
-    return (workspaces, *(OrphanController(kind, live) for kind in supply.sweeps))
+    kept = (MirrorController(MirrorSettings(render=render)),) if mirrors else ()
+    return (workspaces, *kept, *(OrphanController(kind, live) for kind in supply.sweeps))
 
 
 def _judge(options: OperatorOptions) -> Callable[[Workspace], tuple[FieldError, ...]]:
@@ -53,6 +62,7 @@ def _judge(options: OperatorOptions) -> Callable[[Workspace], tuple[FieldError, 
         CATALOGUE,
         provisioning=provisioning_of(options),
         feature_gates=gates_of(options),
+        private_hosts=frozenset(options.tuning_hosts),
         check_plan=None,  # the planner itself follows, with the ConfigMap
     )
 
@@ -64,9 +74,10 @@ def _judge(options: OperatorOptions) -> Callable[[Workspace], tuple[FieldError, 
 
 def make_announced(options: OperatorOptions) -> tuple[Controller[Any], ...]:
     """The controllers of the kinds that are stored and say so; their CRDs may be missing."""
+    runs = frozenset({MODELMIRRORS.kind} if options.gates.is_on(MODEL_MIRRORS) else ())
     return tuple(
         controller
-        for controller in announced_controllers()
+        for controller in announced_controllers(runs=runs)
         if controller.kind.resource.kind != "InferenceSet" or options.gates.is_on(INFERENCE_SETS)
     )
 

@@ -13,6 +13,7 @@ from kaito.base.suggest import did_you_mean
 VLLM = "vLLM"
 BYO = "disableNodeAutoProvisioning"
 INFERENCE_SETS = "enableInferenceSetController"
+MODEL_MIRRORS = "ModelMirror"
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -45,7 +46,7 @@ GATES = (
     _unbuilt("enableMIG", "support for MIG slices"),
     _unbuilt("enableAccelerator", "support for accelerator partitions"),
     _unbuilt("enableMultiRoleInferenceController", "MultiRoleInference controller"),
-    _unbuilt("ModelMirror", "ModelMirror controller"),
+    Gate(name=MODEL_MIRRORS),
     _unbuilt("ModelStreaming", "streaming of weights"),
     _unbuilt("enableBaseImageAutoUpgrade", "automatic upgrade of base images"),
 )

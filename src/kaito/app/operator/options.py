@@ -52,6 +52,8 @@ class OperatorOptions:
     registry: str = ""
     """Where our images are pulled from; empty for their own registry."""
     cluster_name: str = ""
+    tuning_hosts: tuple[str, ...] = ()
+    """Hosts that training data may come from although their addresses are private."""
 
     @property
     def lease_name(self) -> str:
@@ -120,6 +122,11 @@ def refuse_unbuilt(given: Mapping[str, str]) -> None:
                 f"--{flag} is not available",
                 hint=f"this release has no {what}; leave the flag out",
             )
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """`host,host`, without ports."""
+    return tuple(host.strip().lower() for host in text.split(",") if host.strip())
 
 
 def parse_address(flag: str, text: str) -> Address | None:

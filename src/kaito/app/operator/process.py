@@ -32,6 +32,7 @@ from kaito.kube.controller.runner import Runner
 from kaito.kube.informer import Informers
 from kaito.kube.live import LiveUids
 from kaito.kube.metrics import KitMetrics
+from kaito.kube.reports import follow_reports
 from kaito.kube.traffic import Count, Each, Fence, RateLimit
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class _Process:
         fence = Fence(self._leadership.require_for_write)
         self._client = Client(cluster, traffic=Each((limit, fence, count)))
         self._informers = Informers(self._client, clock=clock, namespace=options.namespace)
+        follow_reports(self._informers, clock=clock, may_ask=lambda: self._leadership.is_held)
         self._runner = Runner(
             self._client,
             make_controllers(options, LiveUids(self._client)),

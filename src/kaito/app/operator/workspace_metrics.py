@@ -21,6 +21,7 @@ from kaito.api.workspace import (
     RESOURCE_READY,
     WORKSPACE_READY,
     WORKSPACE_SUCCEEDED,
+    StartUpStatus,
     Workspace,
 )
 from kaito.base.clock import Clock
@@ -29,6 +30,7 @@ from kaito.kube.cache import Cache
 PHASES = ("succeeded", "error", "pending", "deleting")
 STATES = ("Pending", "Ready", "NotReady", "Running", "Succeeded", "Failed")
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600)
+_RATIOS = (0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5)
 _FAILED = frozenset({"workspaceFailed", "BenchmarkFailed"})
 _BEFORE_ENGINE = frozenset({"", "FetchingWeights", "WorkspaceInferenceStatusPending"})
 
@@ -84,6 +86,19 @@ class WorkspaceMetrics(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
+        self._stages = Histogram(
+            "kaito_workspace_start_stage_seconds",
+            "Time that starts, later ones too, spent in each stage, by status.startUp.",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._ratio = Histogram(
+            "kaito_workspace_start_predicted_ratio",
+            "Time that starts took, as a multiple of what was predicted.",
+            buckets=_RATIOS,
+            registry=registry,
+        )
         registry.register(self)
         cache.subscribe(self._hear)
 
@@ -114,6 +129,8 @@ class WorkspaceMetrics(Collector):
         self._seconds.labels(stage.value).observe(seconds)
 
     def _hear(self, old: Workspace | None, new: Workspace | None) -> None:
+        if old is not None and new is not None:
+            self._compare(old.status.start_up, new.status.start_up)
         if new is None or new.metadata.is_deleting:
             gone = new or old
             if gone is not None:
@@ -122,6 +139,15 @@ class WorkspaceMetrics(Collector):
             self._begin(new)
         else:
             self._advance(stage_of(old), stage_of(new), new.metadata.uid)
+
+    def _compare(self, old: StartUpStatus | None, new: StartUpStatus | None) -> None:
+        """A start is over with the write that says how long it took."""
+        if new is None or not new.seconds or (old is not None and old.seconds == new.seconds):
+            return
+        for stage in new.stages:
+            self._stages.labels(stage.name).observe(stage.seconds)
+        if new.predicted_seconds:
+            self._ratio.observe(new.seconds / new.predicted_seconds)
 
     def _begin(self, workspace: Workspace) -> None:
         """Know since when the current stage lasts, where the object tells."""

@@ -6,18 +6,21 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 
-from kaito.api.explain import explain_workspace
 from kaito.api.meta import Key
-from kaito.base.clock import SystemClock
-from kaito.base.errors import KaitoError, UsageError
+from kaito.base.errors import UsageError
 from kaito.cli.arguments import add_cluster_options
-from kaito.cli.chatting import Chat, Endpoint, Message, Sampling, find_endpoint
-from kaito.cli.commands.explain import age_of
+from kaito.cli.chatting import Chat, Message, Sampling
+from kaito.cli.endpoints import (
+    ENV_API_KEY,
+    Endpoint,
+    choose_api_key,
+    choose_model,
+    open_endpoint,
+    require_endpoint,
+)
 from kaito.cli.output import note
 from kaito.cli.target import Target, choose_target
-from kaito.cli.workspaces import read_workspace
 from kaito.kube.client import Client
-from kaito.kube.errors import NotFound
 
 _LEAVE = frozenset({"exit", "quit", "/exit", "/quit"})
 
@@ -42,6 +45,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PROMPT",
         help="the question; without one, what is piped in, or a conversation",
     )
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME",
+        help="an adapter, or another name the model is served under; the model itself unless given",
+    )
+    parser.add_argument(
+        "--api-key",
+        default="",
+        metavar="KEY",
+        help=f"where the server wants one; ${ENV_API_KEY} unless given",
+    )
     parser.add_argument("--system", default="", metavar="TEXT", help="instructions to the model")
     parser.add_argument(
         "--max-tokens", type=int, metavar="N", help="longest answer; the engine's own unless given"
@@ -53,6 +68,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="0, always the likeliest word, unless given; more varies more",
     )
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="choose among the likeliest words that together have this share; 1 unless given",
+    )
     add_cluster_options(parser)
 
 
@@ -60,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask and print."""
     target = choose_target(arguments)
     key = Key(target.namespace, arguments.name.rpartition("/")[2])
-    sampling = Sampling(max_tokens=arguments.max_tokens, temperature=arguments.temperature)
-    line = asyncio.run(_connect(target, key, sampling))
+    line = asyncio.run(_connect(target, key, arguments))
     start = [Message("system", arguments.system)] if arguments.system else []
     prompt = " ".join(arguments.prompt)
     if not prompt and sys.stdin.isatty():
@@ -73,30 +93,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _connect(target: Target, key: Key, sampling: Sampling) -> Line:
+async def _connect(target: Target, key: Key, arguments: argparse.Namespace) -> Line:
     """The address and the model's name; `KaitoError` explains a Workspace that is not ready."""
+    api_key = choose_api_key(arguments.api_key)
     async with Client(target.cluster) as client:
-        explanation = explain_workspace(await read_workspace(client, key))
-        if explanation.reason != "Ready":
-            age = age_of(explanation, SystemClock().now())
-            since = f" for {age}" if age else ""
-            raise KaitoError(
-                f"workspace {key} is not ready: {explanation.reason}{since}: {explanation.message}",
-                hint=explanation.then or f"see: {explanation.look}",
-            )
-        try:
-            endpoint = await find_endpoint(client, key)
-        except NotFound as error:
-            raise KaitoError(f"workspace {key} has no Service to talk to") from error
-        model = await Chat(client, endpoint, sampling).model()
-    return Line(target=target, endpoint=endpoint, model=model, sampling=sampling)
+        endpoint = await require_endpoint(client, key, api_key=api_key)
+        async with open_endpoint(endpoint, client) as asker:
+            model = choose_model(await asker.models(), arguments.model)
+    sampling = Sampling(
+        max_tokens=arguments.max_tokens, temperature=arguments.temperature, top_p=arguments.top_p
+    )
+    return Line(target=target, endpoint=endpoint, model=model.id, sampling=sampling)
 
 
 async def _say(line: Line, messages: list[Message]) -> str:
     """Print the answer as it comes, and return it."""
     pieces: list[str] = []
-    async with Client(line.target.cluster) as client:
-        chat = Chat(client, line.endpoint, line.sampling)
+    async with (
+        Client(line.target.cluster) as client,
+        open_endpoint(line.endpoint, client) as asker,
+    ):
+        chat = Chat(asker, line.sampling)
         try:
             async for piece in chat.answer(line.model, messages):
                 pieces.append(piece)

@@ -6,6 +6,7 @@ import msgspec
 
 from kaito.api.core import EVENTS, Event
 from kaito.api.meta import Key, Manifest
+from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.base.clock import SystemClock
 from kaito.base.errors import UsageError
 from kaito.cli.arguments import add_cluster_options
@@ -14,6 +15,7 @@ from kaito.cli.discovery import Discovery
 from kaito.cli.naming import Named, find_named, with_suggestion
 from kaito.cli.output import note
 from kaito.cli.reporting import report
+from kaito.cli.start_text import render_parts
 from kaito.cli.target import choose_target, run_with_client
 from kaito.kube.client import Client
 from kaito.kube.errors import ApiError, NotFound
@@ -55,12 +57,23 @@ async def _describe(client: Client, words: list[str], namespace: str) -> int:
                 continue
             manifest: Manifest = msgspec.json.decode(body)
             events = await _events(client, manifest, key)
-            texts.append(render_description(manifest, events, SystemClock().now()))
+            text = render_description(manifest, events, SystemClock().now())
+            texts.append("\n\n".join((text, *_summary(manifest))))
     if texts:
         print("\n\n\n".join(texts))
     elif not status:
         note(f"No resources found in {namespace} namespace.")
     return status
+
+
+def _summary(manifest: Manifest) -> tuple[str, ...]:
+    """A Workspace's start and parts as tables, below what every kind shows."""
+    if manifest.get("kind") != WORKSPACES.kind:
+        return ()
+    try:
+        return render_parts(msgspec.convert(manifest, Workspace))
+    except msgspec.ValidationError:
+        return ()  # of another release; the fields above say it all
 
 
 async def _all_names(client: Client, one: Named, namespace: str) -> tuple[str, ...]:

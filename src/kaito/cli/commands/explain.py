@@ -60,6 +60,7 @@ def plan_lines(plan: PlanStatus | None) -> tuple[str, ...]:
     gpus = f", {plan.gpus_per_node} GPUs a pod" if plan.gpus_per_node else ""
     limits = f"context {format_tokens(plan.context_tokens)}, {plan.concurrency} at once"
     place = f"{plan.nodes} x {plan.instance_type or 'this machine'}{gpus}"
+    serves = f", {plan.runtime}, {limits}" if plan.runtime else ""
     terms = [
         *plan.working,
         *(f"override: {line}" for line in plan.overrides),
@@ -67,7 +68,7 @@ def plan_lines(plan: PlanStatus | None) -> tuple[str, ...]:
     ]
     if plan.in_cluster:
         terms.append(plan.in_cluster)
-    return (f"plan: {place}, {plan.runtime}, {limits}", *(f"  {term}" for term in terms))
+    return (f"plan: {place}{serves}", *(f"  {term}" for term in terms))
 
 
 def age_of(explanation: Explanation, now: datetime) -> str:

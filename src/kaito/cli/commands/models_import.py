@@ -4,8 +4,6 @@ The work is the weights program's, which runs in its own process: this one needs
 """
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
 from kaito.api.runtime import ImportArguments
@@ -14,6 +12,7 @@ from kaito.base.errors import KaitoError
 from kaito.cli.arguments import add_state_option
 from kaito.cli.output import note
 from kaito.cli.presets import require_preset
+from kaito.cli.weights_program import import_weights
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         path=str(folder),
         architecture=preset.facts.architecture if preset.facts else "",
     )
-    place = _import(wanted)
+    place = import_weights(wanted)
     note(f"{preset.name} is served from {place} from now on")
     return 0
-
-
-def _import(wanted: ImportArguments) -> str:
-    command = [sys.executable, "-P", "-m", "kaito.runtimes.weights", "import", *wanted.to_argv()]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
-    if done.returncode == 0:
-        return done.stdout.strip()
-    said = [line for line in done.stderr.splitlines() if line.strip()]
-    message, _, hint = (said[-1] if said else "the import ended without a word").partition("; ")
-    raise KaitoError(f"importing {wanted.key}: {message}", hint=hint)

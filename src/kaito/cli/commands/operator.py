@@ -59,6 +59,12 @@ def _configure_nodes(parser: argparse.ArgumentParser) -> None:
     for flag in ("version", "resource-name"):
         help_ = "taken, and not needed: group and kind are enough"
         text(f"--karpenter-node-class-{flag}", default="", metavar="NAME", help=help_)
+    text(
+        "--tuning-allow-hosts",
+        default="",
+        metavar="HOST,..",
+        help="private hosts that training data may come from",
+    )
     for flag, _ in UNBUILT_FLAGS:
         text(f"--{flag}", default="", metavar="VALUE", help="not available in this release")
 
@@ -132,4 +138,5 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         node_class_kind=arguments.karpenter_node_class_kind,
         registry=around.registry,
         cluster_name=around.cluster_name,
+        tuning_hosts=choices.parse_hosts(arguments.tuning_allow_hosts),
     )

@@ -1,30 +1,97 @@
-"""`kaito status`: the plane of this machine and what runs on it. Exit status 1 where none runs."""
+"""`kaito status`: the plane of this machine and what runs on it. Exit status 1 where none runs.
+
+With a name: one Workspace's start, stage by stage, in whatever cluster is meant.
+"""
 
 import argparse
 import shlex
 
+from kaito.api.meta import Key
+from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.app.state import choose_state_folder
 from kaito.base.clock import SystemClock, format_age
+from kaito.base.errors import KaitoError, UsageError
 from kaito.base.quantity import format_gib, parse_bytes
-from kaito.cli.arguments import add_output_option, add_state_option
+from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.condition import NodeLine, PlaneStatus, WorkspaceLine, observe_plane
+from kaito.cli.naming import with_suggestion
 from kaito.cli.output import print_document, render_rows
+from kaito.cli.reporting import report
+from kaito.cli.start_text import render_workspace
+from kaito.cli.target import choose_target, run_with_client
+from kaito.kube.client import Client
+from kaito.kube.errors import NotFound
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.usage = "%(prog)s [WORKSPACE] [options]"
+    parser.add_argument(
+        "name", nargs="?", default="", metavar="WORKSPACE", help="how far this one is"
+    )
+    parser.add_argument(
+        "-w", "--watch", action="store_true", help="with a name: go on until it is ready"
+    )
     add_output_option(parser, "json", "yaml")
-    add_state_option(parser)
+    add_cluster_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print how it is; scripts learn from the exit status whether a plane runs."""
+    if arguments.name:
+        target = choose_target(arguments)
+        key = Key(target.namespace, arguments.name)
+        return run_with_client(target, lambda client: _tell(client, key, arguments))
+    if arguments.watch:
+        raise UsageError("--watch needs a name", hint="for example: kaito status phi-3 --watch")
     found = observe_plane(choose_state_folder(arguments.state_dir))
     if arguments.output:
         print_document(found, arguments.output)
     else:
         print(render_status(found))
     return 0 if found.running else 1
+
+
+async def _tell(client: Client, key: Key, arguments: argparse.Namespace) -> int:
+    """One Workspace; the exit status is 0 where it is ready."""
+    form: str = arguments.output
+    try:
+        workspace: Workspace = await client.get(WORKSPACES, key)
+    except NotFound as error:
+        return report(await with_suggestion(client, WORKSPACES, key, error))
+    _print(workspace, form)
+    if not arguments.watch or _is_over(workspace):
+        return 0 if _is_ready(workspace) else 1
+    query = {"fieldSelector": f"metadata.name={key.name}"}
+    revision, told = workspace.metadata.resource_version, workspace.status
+    while True:
+        async for event in client.watch(
+            WORKSPACES, revision=revision, query=query, namespace=key.namespace
+        ):
+            revision, workspace = event.object.metadata.resource_version, event.object
+            if event.type == "DELETED":
+                return report(KaitoError(f"workspace {key} was deleted"))
+            if event.type == "BOOKMARK" or workspace.status == told:
+                continue
+            told = workspace.status
+            _print(workspace, form)
+            if _is_over(workspace):
+                return 0 if _is_ready(workspace) else 1
+
+
+def _print(workspace: Workspace, form: str) -> None:
+    if form:
+        print_document(workspace.status, form)
+    else:
+        print(f"{render_workspace(workspace)}\n", flush=True)
+
+
+def _is_ready(workspace: Workspace) -> bool:
+    return workspace.status.state in ("Ready", "Succeeded", "Running")
+
+
+def _is_over(workspace: Workspace) -> bool:
+    return workspace.status.state in ("Ready", "Succeeded", "Failed")
 
 
 def render_status(found: PlaneStatus) -> str:

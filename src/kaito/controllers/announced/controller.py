@@ -37,6 +37,6 @@ class AnnouncedController:
         return decide(self.kind, observed, now)
 
 
-def announced_controllers() -> tuple[AnnouncedController, ...]:
-    """One loop for each kind that is stored and not run."""
-    return tuple(AnnouncedController(kind) for kind in ANNOUNCED)
+def announced_controllers(*, runs: frozenset[str] = frozenset()) -> tuple[AnnouncedController, ...]:
+    """One loop for each kind that is stored and not run; `runs` are kinds that are run here."""
+    return tuple(AnnouncedController(k) for k in ANNOUNCED if k.resource.kind not in runs)

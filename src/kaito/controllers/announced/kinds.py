@@ -54,7 +54,8 @@ ANNOUNCED: tuple[Announced, ...] = (
     Announced(
         resource=reading(MODELMIRRORS, AnnouncedObject),
         conditions=(MIRROR_READY,),
-        instead="create the Workspace: it fetches the weights of its model by itself",
+        instead="turn on the feature gate ModelMirror, or create the Workspace: it fetches the "
+        "weights of its model by itself",
     ),
     Announced(
         resource=reading(MULTIROLEINFERENCES, AnnouncedObject),

@@ -8,6 +8,7 @@ from typing import Any
 from kaito.api import labels
 from kaito.api.core import (
     CONFIGMAPS,
+    JOBS,
     NODES,
     PODS,
     SERVICES,
@@ -16,9 +17,11 @@ from kaito.api.core import (
     Node,
 )
 from kaito.api.meta import Key, Object
+from kaito.api.modelmirror import MODELMIRRORS
+from kaito.api.report import REPORTS
 from kaito.api.workspace import WORKSPACES
 from kaito.controllers.workspace.decide import decide
-from kaito.controllers.workspace.observed import Observed, observe
+from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed, observe
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.cache import Reader
 from kaito.kube.controller.decision import Decision
@@ -45,11 +48,18 @@ class WorkspaceController:
             *(Watch(kind, _made_for) for kind in self.settings.makes),
             Watch(NODES, _made_for, lookup=_selecting),
             Watch(STATEFULSETS, key_of_controller("Workspace")),
+            Watch(JOBS, key_of_controller("Workspace")),
             Watch(SERVICES, key_of_controller("Workspace")),
             Watch(PODS, _labelled_pod),
-            Watch(CONFIGMAPS, _nobody, lookup=_configured_by),
+            Watch(REPORTS, _labelled_pod),
+            Watch(CONFIGMAPS, key_of_controller("Workspace"), lookup=_configured_by),
             Watch(STORAGE_CLASSES, _nobody),
+            *self._mirrors,
         )
+
+    @property
+    def _mirrors(self) -> tuple[Watch[Any], ...]:
+        return (Watch(MODELMIRRORS, _nobody, lookup=_mirrored_by),) * self.settings.has_mirrors
 
     async def observe(self, reader: Reader, key: Key) -> Observed | None:
         """All facts about one Workspace."""
@@ -91,6 +101,16 @@ def _labelled_pod(item: Object) -> tuple[Key, ...]:
     return (Key(item.metadata.namespace, name),) if name else ()
 
 
+def _mirrored_by(reader: Reader, item: Object) -> Iterable[Key]:
+    """Workspaces that wait for the mirror, or run from it."""
+    names = (item.metadata.name, AUTO_MIRROR)
+    return tuple(
+        workspace.key
+        for workspace in reader.list(WORKSPACES)
+        if workspace.metadata.annotations.get(labels.MODEL_MIRROR) in names
+    )
+
+
 def _nobody(_: Object) -> tuple[Key, ...]:
     return ()
 
@@ -99,5 +119,6 @@ def _configured_by(reader: Reader, item: Object) -> Iterable[Key]:
     return tuple(
         workspace.key
         for workspace in reader.list(WORKSPACES, namespace=item.metadata.namespace)
-        if workspace.inference is not None and workspace.inference.config == item.metadata.name
+        if (spec := workspace.inference or workspace.tuning) is not None
+        and spec.config == item.metadata.name
     )

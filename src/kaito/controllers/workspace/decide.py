@@ -1,7 +1,8 @@
 """From what was observed of a Workspace to what to do about it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -10,22 +11,38 @@ from kaito.api import workspace as conditions_of
 from kaito.api.meta import Condition, Manifest
 from kaito.api.workspace import WORKSPACES, PlanStatus
 from kaito.base.quantity import GIB, parse_bytes
+from kaito.controllers.workspace.adapters import tell_adapters
 from kaito.controllers.workspace.deleting import decide_deletion
-from kaito.controllers.workspace.inference_ready import decide_config, decide_inference
+from kaito.controllers.workspace.inference_ready import (
+    decide_config,
+    decide_inference,
+    keep_serving,
+)
+from kaito.controllers.workspace.mirror import choose_mirror, with_mirror
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.plan_status import tell_plan
 from kaito.controllers.workspace.planning import Planned, plan_preset
 from kaito.controllers.workspace.resource_ready import decide_refused, decide_resources
 from kaito.controllers.workspace.settings import WorkspaceSettings
+from kaito.controllers.workspace.start_up import derive_start_up, start_up_patch
 from kaito.controllers.workspace.step import WAITING_REASONS, Step
-from kaito.controllers.workspace.supported import decide_supported
+from kaito.controllers.workspace.surge import FAILING, NO_ROOM
+from kaito.controllers.workspace.surge_room import find_shortage
+from kaito.controllers.workspace.tuning import decide_tuning
 from kaito.controllers.workspace.workspace_ready import derive_ready, derive_state
 from kaito.kube.controller.decision import Decision, Note, Patch, StatusWrite
-from kaito.planner.plan import Refusal
+from kaito.planner.plan import Refusal, StartUp
 from kaito.provision.port import Wanted
+from kaito.render.adapters import mounts_for, mounts_of
 from kaito.render.inference import render_preset, render_template, template_nodes
 from kaito.render.placement import node_labels
+from kaito.render.served_model import ServedModel
+from kaito.render.stamp import is_current
 
+_WHERE_ASKED_FOR = frozenset({conditions_of.ADAPTERS_READY, conditions_of.MODEL_MIRROR_READY})
+"""Conditions that go when nothing is left that they could be about."""
+_TOLD_WHILE_READY = frozenset({FAILING, NO_ROOM})
+"""Reasons that are news although the workspace answers."""
 _TEMPLATE_DISK = 1024 * GIB
 """Disk of a node for a template, of which nothing is known: KAITO 0.12's (spec section 2.4)."""
 
@@ -39,6 +56,8 @@ class Outcome:
     """The one in force."""
     count: int = 0
     """Nodes it needs."""
+    predicted: StartUp | None = None
+    """How long the plan expects a start to take."""
     notes: tuple[Note, ...] = ()
 
 
@@ -49,13 +68,18 @@ def decide(observed: Observed, settings: WorkspaceSettings, now: datetime) -> De
         return decide_deletion(observed, settings, now)
     if labels.WORKSPACE_FINALIZER not in workspace.metadata.finalizers:
         return _adopt(observed)
-    outcome = _fold(observed, settings)
+    if workspace.tuning is not None:
+        return decide_tuning(observed, settings, now)
+    outcome = _fold(observed, settings, now)
     found = tuple(c for step in outcome.steps for c in step.conditions)
     found = (*found, *derive_ready(found))
     return Decision(
         actions=tuple(action for step in outcome.steps for action in step.actions),
         status=_status(observed, outcome, found, now),
         notes=(*outcome.notes, *_transitions(observed, found)),
+        requeue_after=min(
+            (s.requeue_after for s in outcome.steps if s.requeue_after is not None), default=None
+        ),
         why=tuple(f"{c.type}={c.status}: {c.reason}: {c.message}" for c in found),
     )
 
@@ -68,24 +92,21 @@ def _adopt(observed: Observed) -> Decision:
     return Decision(actions=(Patch(resource=WORKSPACES, key=meta.key, patch=patch),))
 
 
-def _fold(observed: Observed, settings: WorkspaceSettings) -> Outcome:
+def _fold(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Outcome:
     if observed.owned is None and (broken := settings.judge(observed.workspace)):
         # What runs already was admitted once; later rules are no reason to end it.
         return _blocked(observed, decide_refused("InvalidWorkspace", "; ".join(map(str, broken))))
-    supported = decide_supported(observed)
-    if supported.blocks:
-        return Outcome(steps=(supported,))
     inference = observed.workspace.inference
     if inference is not None and inference.template is not None:
-        return _run(observed, None, settings)
+        return _run(observed, None, settings, now)
     config = decide_config(observed)
     if isinstance(config, Step):
         # The plan depends on it, so no machine is asked for before it can be read.
-        return _blocked(observed, config)
+        return _blocked(observed, keep_serving(observed, config))
     planned = plan_preset(observed, config, settings)
     if isinstance(planned, Refusal):
         return _blocked(observed, decide_refused(planned.reason, planned.message))
-    return _run(observed, planned, settings)
+    return _run(observed, planned, settings, now)
 
 
 def _blocked(observed: Observed, step: Step) -> Outcome:
@@ -96,16 +117,44 @@ def _blocked(observed: Observed, step: Step) -> Outcome:
     return Outcome(steps=(step,), plan=status.plan, count=status.target_node_count)
 
 
-def _run(observed: Observed, planned: Planned | None, settings: WorkspaceSettings) -> Outcome:
+def _run(
+    observed: Observed, planned: Planned | None, settings: WorkspaceSettings, now: datetime
+) -> Outcome:
     wanted = _wanted(observed, planned)
     resources = decide_resources(observed, wanted, settings)
-    steps = [resources]
-    if not resources.blocks:
-        steps.append(decide_inference(observed, _render(observed, planned, settings)))
+    # A mirror is waited for beside the nodes, so that neither waits for the other.
+    mirror = choose_mirror(observed) if planned else None
+    steps = [resources, *_told_of(observed, mirror)]
+    if planned is not None:
+        planned = replace(planned, model=with_mirror(planned.model, observed, mirror))
+    if not resources.blocks and not (mirror and mirror.blocks):
+        room = partial(find_shortage, wanted, observed.supply, observed.crowd)
+        manifest = _render(observed, planned, settings)
+        steps.append(decide_inference(observed, manifest, find_shortage=room, now=now))
     if planned is None:
         return Outcome(steps=tuple(steps), count=wanted.count)
     notes = tell_plan(observed.workspace, planned.model.plan, planned.status)
-    return Outcome(steps=tuple(steps), plan=planned.status, count=wanted.count, notes=notes)
+    return Outcome(
+        steps=tuple(steps),
+        plan=planned.status,
+        count=wanted.count,
+        predicted=_predict(planned.model),
+        notes=notes,
+    )
+
+
+def _told_of(observed: Observed, mirror: Step | None) -> tuple[Step, ...]:
+    if mirror is None:
+        return ()
+    return (keep_serving(observed, mirror) if mirror.blocks else mirror,)
+
+
+def _predict(model: ServedModel) -> StartUp | None:
+    """What the plan expects of a start; a mirror's weights are not fetched."""
+    expected = model.plan.start_up
+    if expected is None or model.mirror is None:
+        return expected
+    return replace(expected, weights=0)
 
 
 def _wanted(observed: Observed, planned: Planned | None) -> Wanted:
@@ -140,7 +189,15 @@ def _render(observed: Observed, planned: Planned | None, settings: WorkspaceSett
     if planned is None:
         return render_template(observed.workspace)
     config = dict(observed.config.data) if observed.config else None
-    return render_preset(observed.workspace, planned.model, config, settings.render)
+    wanted, live = mounts_for(observed.workspace), observed.owned
+    kept = wanted.merged(mounts_of(live))
+    model = replace(planned.model, adapters=kept)
+    rendered = render_preset(observed.workspace, model, config, settings.render)
+    if kept == wanted or is_current(live, rendered):
+        # An adapter that is gone restarts nothing: what its pod had for it goes with the next.
+        return rendered
+    model = replace(planned.model, adapters=wanted)
+    return render_preset(observed.workspace, model, config, settings.render)
 
 
 def _status(
@@ -148,9 +205,9 @@ def _status(
 ) -> StatusWrite | None:
     workspace = observed.workspace
     old = workspace.status
-    merged = conditions.merge(
-        old.conditions, found, now=now, generation=workspace.metadata.generation
-    )
+    told = {condition.type for condition in found}
+    before = (c for c in old.conditions if c.type in told or c.type not in _WHERE_ASKED_FOR)
+    merged = conditions.merge(before, found, now=now, generation=workspace.metadata.generation)
     nodes = next((step.nodes for step in outcome.steps if step.nodes is not None), old.worker_nodes)
     new = msgspec.structs.replace(
         old,
@@ -159,9 +216,12 @@ def _status(
         target_node_count=outcome.count,
         plan=outcome.plan,
         conditions=merged,
+        adapters=tell_adapters(observed),
     )
     if new == old:
+        # How long a start takes is written with what else there is to write, never for itself.
         return None
+    start_up = derive_start_up(observed, merged, outcome.predicted)
     return StatusWrite(
         resource=WORKSPACES,
         key=workspace.key,
@@ -173,6 +233,8 @@ def _status(
             "targetNodeCount": new.target_node_count,
             "plan": msgspec.to_builtins(new.plan),
             "conditions": msgspec.to_builtins(new.conditions),
+            "startUp": start_up_patch(start_up),
+            "adapters": msgspec.to_builtins(new.adapters),
         },
     )
 
@@ -193,6 +255,8 @@ def _transitions(observed: Observed, found: tuple[Condition, ...]) -> tuple[Note
 
 
 def _is_failure(condition: Condition) -> bool:
+    if condition.reason in _TOLD_WHILE_READY:
+        return True
     return condition.status == "False" and condition.reason not in WAITING_REASONS
 
 
@@ -215,7 +279,8 @@ def _is_news(new: Condition, old: Condition | None, found: tuple[Condition, ...]
             # The workload that follows at once says so, with the same pass.
             return not new.is_true or conditions.find(found, conditions_of.INFERENCE_READY) is None
         case conditions_of.INFERENCE_READY:
-            return not new.is_true  # WorkspaceReady says so in the same pass
+            # That it holds WorkspaceReady says in the same pass.
+            return not new.is_true or new.reason in _TOLD_WHILE_READY
     return True
 
 

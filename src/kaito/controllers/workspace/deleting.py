@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from kaito.api import conditions, labels
-from kaito.api.core import STATEFULSETS
+from kaito.api.core import JOBS, STATEFULSETS
 from kaito.api.meta import Object, ObjectMeta
 from kaito.api.workspace import WORKSPACE_DELETING, WORKSPACES
 from kaito.controllers.workspace.observed import Observed
@@ -22,7 +22,8 @@ def decide_deletion(observed: Observed, settings: WorkspaceSettings, now: dateti
     if labels.WORKSPACE_FINALIZER not in workspace.metadata.finalizers:
         return NOTHING
     supply = observed.supply
-    if not (observed.pods or supply.claims or supply.pools or observed.owned):
+    owned = observed.owned or observed.owned_job
+    if not (observed.pods or supply.claims or supply.pools or owned):
         kept = [f for f in workspace.metadata.finalizers if f != labels.WORKSPACE_FINALIZER]
         # The revision makes sure that a finalizer added meanwhile by somebody else survives.
         meta = {"finalizers": kept, "resourceVersion": workspace.metadata.resource_version}
@@ -36,6 +37,9 @@ def _deletes(observed: Observed, settings: WorkspaceSettings) -> tuple[Action, .
     live = observed.owned
     if live is not None and not live.metadata.is_deleting:
         found.append(Delete(resource=STATEFULSETS, key=live.key, uid=live.metadata.uid))
+    job = observed.owned_job
+    if job is not None and not job.metadata.is_deleting:
+        found.append(Delete(resource=JOBS, key=job.key, uid=job.metadata.uid))
     if not observed.pods:
         # Nodes go last, so that processes end in their own time and not with the machine.
         supply = observed.supply

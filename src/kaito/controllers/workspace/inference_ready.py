@@ -1,17 +1,33 @@
 """InferenceReady: the Services and the StatefulSet are there, up to date, and every pod answers."""
 
-from kaito.api import runtime
-from kaito.api.core import SERVICES, STATEFULSETS
-from kaito.api.inference_config import InferenceConfig, parse_inference_config
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from kaito.api import labels, runtime
+from kaito.api.core import SERVICES, Pod, Service
+from kaito.api.inference_config import InferenceConfig, knows_engine, parse_inference_config
 from kaito.api.meta import Condition, Manifest, Object
 from kaito.api.workspace import INFERENCE_READY
+from kaito.controllers.workspace.adapters import (
+    adapters_condition,
+    decide_adapters_config,
+    tell_adapters,
+    tell_failed,
+)
 from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.pod_progress import describe_progress
 from kaito.controllers.workspace.pod_reason import explain_pod
-from kaito.controllers.workspace.rollout import is_replaced, what_changed
 from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.kube.controller.decision import Action, Apply, Delete, Note
+from kaito.controllers.workspace.surge import FAILING, Rollout
+from kaito.controllers.workspace.workload import decide_workload
+from kaito.kube.controller.decision import Action, Apply, Note
 from kaito.render.services import render_services
 from kaito.render.stamp import is_current
+
+_PENDING = "WorkspaceInferenceStatusPending"
 
 
 def decide_config(observed: Observed) -> InferenceConfig | Step:
@@ -26,12 +42,15 @@ def decide_config(observed: Observed) -> InferenceConfig | Step:
     if runtime.CONFIG_KEY not in observed.config.data:
         return _lacks("InvalidConfig", f"{name} has no key {runtime.CONFIG_KEY}; add it")
     try:
-        return parse_inference_config(observed.config.data[runtime.CONFIG_KEY])
+        text = observed.config.data[runtime.CONFIG_KEY]
+        return parse_inference_config(text, knows_engine=knows_engine(observed.workspace))
     except ValueError as error:
         return _lacks("InvalidConfig", f"{name}, {runtime.CONFIG_KEY}: {error}")
 
 
-def decide_inference(observed: Observed, statefulset: Manifest) -> Step:
+def decide_inference(
+    observed: Observed, statefulset: Manifest, *, find_shortage: Callable[[], str], now: datetime
+) -> Step:
     """Write what differs from the rendered manifests, and report on the pods."""
     stranger = _stranger(observed)
     if stranger is not None:
@@ -40,8 +59,33 @@ def decide_inference(observed: Observed, statefulset: Manifest) -> Step:
             "workspace; delete it, or rename the workspace"
         )
         return _lacks("NameConflict", message)
-    writes = (*_workload(observed, statefulset), *_services(observed))
-    return Step(actions=writes, conditions=(_ready(observed, statefulset),))
+    rollout = decide_workload(observed, statefulset, find_shortage=find_shortage, now=now)
+    adapters = tell_adapters(observed)
+    # The list of adapters first: a pod waits for it. A step of a surge goes alone, for it is valid
+    # only for the Service that was seen.
+    services = () if rollout.is_step else _services(observed, rollout.ordinal)
+    return Step(
+        actions=(
+            *decide_adapters_config(observed, statefulset),
+            *rollout.actions,
+            *services,
+        ),
+        conditions=(
+            _with_failed(_ready(observed, statefulset, rollout), tell_failed(adapters)),
+            *adapters_condition(adapters),
+        ),
+        requeue_after=rollout.requeue_after,
+    )
+
+
+def keep_serving(observed: Observed, step: Step) -> Step:
+    """A change that cannot be made does not count as down while the pod from before answers."""
+    ready = next((pod for pod in _own_pods(observed) if pod.is_ready), None)
+    if observed.owned is None or ready is None:
+        return step
+    why = "; ".join(condition.message for condition in step.conditions)
+    message = f"pod {ready.metadata.name} answers as before; the update fails: {why}"
+    return replace(step, conditions=(holds(INFERENCE_READY, FAILING, message),))
 
 
 def _lacks(reason: str, message: str) -> Step:
@@ -51,7 +95,7 @@ def _lacks(reason: str, message: str) -> Step:
 def _stranger(observed: Observed) -> Object | None:
     """An object under one of our names that we did not make: it is neither adopted nor deleted."""
     uid = observed.workspace.metadata.uid
-    mine = (*observed.services, observed.statefulset)
+    mine = (*observed.services, observed.statefulset, _named_adapters(observed))
     for item in mine:
         owner = item.metadata.controller if item else None
         if item is not None and (owner is None or owner.uid != uid):
@@ -59,59 +103,66 @@ def _stranger(observed: Observed) -> Object | None:
     return None
 
 
-def _workload(observed: Observed, statefulset: Manifest) -> tuple[Action, ...]:
-    """The workload first: its start is what people wait for."""
-    live, workspace = observed.statefulset, observed.workspace
-    if live is not None and (live.metadata.is_deleting or is_current(live, statefulset)):
-        return ()
-    if live is None:
-        text = f"StatefulSet {workspace.metadata.name} created"
-        note = Note(about=workspace, reason="WorkloadCreated", message=text)
-        return (Apply(resource=STATEFULSETS, manifest=statefulset, note=note),)
-    changed = what_changed(live, statefulset)
-    if is_replaced(live, statefulset):
-        text = f"StatefulSet {workspace.metadata.name} is made anew: {changed}"
-        note = Note(about=workspace, reason="WorkloadReplaced", message=text)
-        uid = live.metadata.uid
-        return (Delete(resource=STATEFULSETS, key=live.key, uid=uid, note=note),)
-    text = f"StatefulSet {workspace.metadata.name} updated: {changed}"
-    note = Note(about=workspace, reason="WorkloadUpdated", message=text)
-    return (Apply(resource=STATEFULSETS, manifest=statefulset, note=note),)
+def _named_adapters(observed: Observed) -> Object | None:
+    """The ConfigMap under the name of our list of adapters, where there is a list."""
+    inference = observed.workspace.inference
+    return observed.adapters_config if inference is not None and inference.adapters else None
 
 
-def _services(observed: Observed) -> tuple[Action, ...]:
+def _services(observed: Observed, ordinal: int) -> tuple[Action, ...]:
     services = {service.metadata.name: service for service in observed.services}
     found = []
-    for manifest in render_services(observed.workspace):
+    for manifest in render_services(observed.workspace, ordinal=ordinal):
         live = services.get(manifest["metadata"]["name"])
         if not is_current(live, manifest):
-            found.append(_apply_service(observed, manifest, is_new=live is None))
+            found.append(_apply_service(observed, manifest, live))
     return tuple(found)
 
 
-def _apply_service(observed: Observed, manifest: Manifest, *, is_new: bool) -> Apply:
-    if is_new:
+def _apply_service(observed: Observed, manifest: Manifest, live: Service | None) -> Apply:
+    if live is None:
         return Apply(resource=SERVICES, manifest=manifest)
-    spec = manifest["spec"]
+    meta, spec = manifest["metadata"], manifest["spec"]
+    # Which pod it selects was read from what may be outdated.
+    meta["resourceVersion"] = live.metadata.resource_version
+    if switched := live.metadata.annotations.get(labels.SWITCHED_AT):
+        meta["annotations"][labels.SWITCHED_AT] = switched
     ports = ", ".join(f"{p['port']} -> {p['targetPort']}" for p in spec.get("ports", ()))
-    text = f"Service {manifest['metadata']['name']} updated: {spec.get('type', 'headless')} {ports}"
+    text = f"Service {meta['name']} updated: {spec.get('type', 'headless')} {ports}"
     note = Note(about=observed.workspace, reason="ServiceUpdated", message=text.strip())
     return Apply(resource=SERVICES, manifest=manifest, note=note)
 
 
-def _ready(observed: Observed, statefulset: Manifest) -> Condition:
+def _ready(observed: Observed, statefulset: Manifest, rollout: Rollout) -> Condition:
     live = observed.statefulset
     replicas = int(statefulset["spec"]["replicas"])
-    if live is None or not observed.pods:
-        message = f"pod {observed.workspace.metadata.name}-0 is not created yet"
-        return lacks(INFERENCE_READY, "WorkspaceInferenceStatusPending", message)
+    # Of a single pod's two, while an update starts beside it, the one that answers counts.
+    pods = _own_pods(observed, range(rollout.ordinal, rollout.ordinal + replicas))
+    if rollout.reason and any(pod.is_ready for pod in pods):
+        return holds(INFERENCE_READY, rollout.reason, rollout.message)
+    if live is None or not pods:
+        name = f"{observed.workspace.metadata.name}-{rollout.ordinal}"
+        return lacks(INFERENCE_READY, _PENDING, f"pod {name} is not created yet")
     if not is_current(live, statefulset) or live.status.updated_replicas < replicas:
-        message = "the pods are being replaced by updated ones"
-        return lacks(INFERENCE_READY, "WorkspaceInferenceStatusPending", message)
-    waiting = [pod for pod in observed.pods if not pod.is_ready]
-    if waiting or len(observed.pods) < replicas:
-        is_preset = observed.preset is not None
-        reason, message = explain_pod((waiting or observed.pods)[0], is_preset=is_preset)
+        return lacks(INFERENCE_READY, _PENDING, "the pods are being replaced by updated ones")
+    waiting = [pod for pod in pods if not pod.is_ready]
+    if waiting or len(pods) < replicas:
+        pod, is_preset = (waiting or pods)[0], observed.preset is not None
+        progress = describe_progress(observed, pod)
+        reason, message = explain_pod(pod, is_preset=is_preset, progress=progress)
         return lacks(INFERENCE_READY, reason, message)
-    message = f"{len(observed.pods)} of {replicas} pods answer"
+    message = f"{len(pods)} of {replicas} pods answer"
     return holds(INFERENCE_READY, "WorkspaceInferenceStatusSuccess", message)
+
+
+def _own_pods(observed: Observed, ordinals: Iterable[int] = (0, 1)) -> tuple[Pod, ...]:
+    """The StatefulSet's pods; others may carry the workspace's label too."""
+    names = {f"{observed.workspace.metadata.name}-{ordinal}" for ordinal in ordinals}
+    return tuple(pod for pod in observed.pods if pod.metadata.name in names)
+
+
+def _with_failed(condition: Condition, failed: str) -> Condition:
+    """The base model answers, whatever its adapters do; which of them do not is said with it."""
+    if not failed or not condition.is_true:
+        return condition
+    return msgspec.structs.replace(condition, message=f"{condition.message}; {failed}")

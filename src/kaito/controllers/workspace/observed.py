@@ -3,23 +3,29 @@
 from dataclasses import dataclass, field
 
 from kaito.api import labels
+from kaito.api.adapters import adapters_config_name
 from kaito.api.core import (
     CONFIGMAPS,
+    JOBS,
     NODES,
     PODS,
     SERVICES,
     STATEFULSETS,
     STORAGE_CLASSES,
     ConfigMap,
+    Job,
     Node,
     Pod,
     Service,
     StatefulSet,
 )
 from kaito.api.meta import Key
+from kaito.api.modelmirror import MODELMIRRORS, ModelMirror
 from kaito.api.nodeclaim import NODECLAIMS, NodeClaim
 from kaito.api.nodepool import NODEPOOLS
+from kaito.api.report import REPORTS, PodReport
 from kaito.api.selectors import Requirement, select_owned
+from kaito.api.tuning_ending import report_config_name
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.catalog.lookup import find_preset
 from kaito.catalog.preset import ModelFacts, Preset
@@ -27,6 +33,9 @@ from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.cache import Reader
 from kaito.provision.port import Supply
 from kaito.render.placement import node_labels
+
+AUTO_MIRROR = "auto"
+"""Instead of a mirror's name: one that has the model and is ready, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +54,20 @@ class Observed:
     services: tuple[Service, ...] = ()
     """Those under the two names the workspace uses, whoever owns them."""
     pods: tuple[Pod, ...] = ()
+    reports: tuple[PodReport, ...] = ()
+    """What its pods say of themselves; of those that can be asked."""
     config: ConfigMap | None = None
+    job: Job | None = None
+    """The one under a tuning workspace's name, whoever owns it."""
+    tuning_report: ConfigMap | None = None
+    """The one under the name of its job's record, whoever owns it."""
+    adapters_config: ConfigMap | None = None
+    """The one under the name of the workspace's own list of adapters, whoever owns it."""
+    mirrors: tuple[ModelMirror, ...] = ()
+    """The mirror it names, or those to choose from."""
+    crowd: tuple[Pod, ...] = ()
+    """Pods on all nodes that the machine under its nodes plays, where one machine plays several;
+    only known while a pod of the workspace is ready, for only then does an update ask for room."""
     has_nvme_class: bool = False
     """Whether the cluster has the storage class for machines' own NVMe disks."""
 
@@ -56,6 +78,18 @@ class Observed:
         is_own = owner is not None and owner.uid == self.workspace.metadata.uid
         return self.statefulset if is_own else None
 
+    @property
+    def owned_job(self) -> Job | None:
+        """The Job, if it is the workspace's own."""
+        owner = self.job.metadata.controller if self.job else None
+        is_own = owner is not None and owner.uid == self.workspace.metadata.uid
+        return self.job if is_own else None
+
+    @property
+    def config_data(self) -> dict[str, str] | None:
+        """What is in the ConfigMap that the workspace names, where there is one."""
+        return dict(self.config.data) if self.config else None
+
 
 def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed | None:
     """Read the facts; None when there is no such Workspace."""
@@ -65,6 +99,7 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
     preset = find_preset(workspace.preset_name) if workspace.preset_name else None
     matching = _matching(reader, workspace)
     storage_class = settings.render.nvme_storage_class
+    pods = reader.list(PODS, namespace=key.namespace, selector=_labelled(key))
     return Observed(
         workspace=workspace,
         preset=preset,
@@ -73,10 +108,26 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
         matching=matching,
         statefulset=reader.get(STATEFULSETS, key),
         services=_services(reader, key),
-        pods=reader.list(PODS, namespace=key.namespace, selector=_labelled(key)),
+        pods=pods,
+        reports=reader.list(REPORTS, namespace=key.namespace, selector=_labelled(key)),
         config=_config(reader, workspace),
+        job=reader.get(JOBS, key) if workspace.tuning else None,
+        tuning_report=_tuning_report(reader, workspace),
+        adapters_config=reader.get(CONFIGMAPS, Key(key.namespace, adapters_config_name(key.name))),
+        mirrors=_mirrors(reader, workspace) if settings.has_mirrors else (),
+        crowd=_crowd(reader, matching) if any(pod.is_ready for pod in pods) else (),
         has_nvme_class=reader.get(STORAGE_CLASSES, Key("", storage_class)) is not None,
     )
+
+
+def _mirrors(reader: Reader, workspace: Workspace) -> tuple[ModelMirror, ...]:
+    name = workspace.metadata.annotations.get(labels.MODEL_MIRROR, "")
+    if not name:
+        return ()
+    if name == AUTO_MIRROR:
+        return reader.list(MODELMIRRORS)
+    found = reader.get(MODELMIRRORS, Key("", name))
+    return (found,) if found is not None else ()
 
 
 def _supply(
@@ -95,6 +146,20 @@ def _supply(
     everybody = reader.list(PODS) if matching else ()
     pods = tuple(pod for pod in everybody if pod.spec.node_name in named)
     return Supply(claims=claims, pools=pools, nodes=nodes, pods=pods)
+
+
+def _crowd(reader: Reader, matching: tuple[Node, ...]) -> tuple[Pod, ...]:
+    machines = {node.metadata.labels.get(labels.MACHINE, "") for node in matching} - {""}
+    if not machines:
+        return ()
+    nodes = {
+        node.metadata.name
+        for node in reader.list(NODES)
+        if node.metadata.labels.get(labels.MACHINE) in machines
+    }
+    return tuple(
+        pod for pod in reader.list(PODS) if pod.spec.node_name in nodes and not pod.is_finished
+    )
 
 
 def _claims(reader: Reader, key: Key) -> tuple[NodeClaim, ...]:
@@ -121,8 +186,16 @@ def _services(reader: Reader, key: Key) -> tuple[Service, ...]:
 
 
 def _config(reader: Reader, workspace: Workspace) -> ConfigMap | None:
-    name = workspace.inference.config if workspace.inference else ""
+    spec = workspace.inference or workspace.tuning
+    name = spec.config if spec else ""
     return reader.get(CONFIGMAPS, Key(workspace.metadata.namespace, name)) if name else None
+
+
+def _tuning_report(reader: Reader, workspace: Workspace) -> ConfigMap | None:
+    if workspace.tuning is None:
+        return None
+    name = report_config_name(workspace.metadata.name)
+    return reader.get(CONFIGMAPS, Key(workspace.metadata.namespace, name))
 
 
 def _labelled(key: Key) -> tuple[Requirement, ...]:

@@ -49,7 +49,7 @@ def plan_preset(
     observed: Observed, config: InferenceConfig, settings: WorkspaceSettings
 ) -> Planned | Refusal:
     """The plan of a workspace that names a preset, or the one reason why there is none."""
-    known = _known(observed)
+    known = known_model(observed)
     if isinstance(known, Refusal):
         return known
     preset, facts = known
@@ -94,7 +94,8 @@ def _plan(planner: Planner, request: PlanRequest) -> Plan | Refusal:
     return planner(request)
 
 
-def _known(observed: Observed) -> tuple[Preset, ModelFacts] | Refusal:
+def known_model(observed: Observed) -> tuple[Preset, ModelFacts] | Refusal:
+    """The workspace's preset with what is known of its weights."""
     preset = observed.preset
     if preset is None:
         # Admitted by an older catalogue, or stored without admission.

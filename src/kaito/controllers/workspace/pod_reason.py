@@ -21,8 +21,11 @@ _CONFIG_REASONS = frozenset(
 )
 
 
-def explain_pod(pod: Pod, *, is_preset: bool) -> tuple[str, str]:
-    """Reason and message of a pod that is not ready."""
+def explain_pod(pod: Pod, *, is_preset: bool, progress: str = "") -> tuple[str, str]:
+    """Reason and message of a pod that is not ready; `progress` is what it says itself, if at all.
+
+    What it says stands for a stage only where Kubernetes says that this stage goes on.
+    """
     name = pod.metadata.name
     for condition in pod.status.conditions:
         if condition.type == "PodScheduled" and condition.status == "False":
@@ -33,11 +36,11 @@ def explain_pod(pod: Pod, *, is_preset: bool) -> tuple[str, str]:
     if found := _first_trouble(name, starting):
         return found
     if any(not _is_finished(status.state) for status in starting):
-        return "FetchingWeights", f"pod {name}: the weights are being put in place"
+        return "FetchingWeights", f"pod {name}: {progress or 'the weights are being put in place'}"
     if found := _first_trouble(name, running):
         return found
     if is_preset and running:
-        return "StartingEngine", f"pod {name}: the engine is loading the model"
+        return "StartingEngine", f"pod {name}: {progress or 'the engine is loading the model'}"
     waiting = ", ".join(s.name for s in running if s.state.running and not s.ready)
     if waiting:
         message = f"pod {name}: container {waiting} runs but its readiness probe does not pass"

@@ -3,13 +3,32 @@
 The API server adds defaults to what it stores, so only what we write is compared, part by part.
 """
 
+from typing import Literal, TypeAlias
+
 from kaito.api import labels
 from kaito.api.core import StatefulSet
 from kaito.api.meta import Manifest
+from kaito.api.workspace import Workspace
 from kaito.base.quantity import parse_bytes
 
 _CONTAINER_PARTS = ("image", "command", "args", "env", "resources", "securityContext")
 _POD_PARTS = ("affinity", "tolerations", "securityContext")
+
+
+Mode: TypeAlias = Literal["surge", "replace", "auto"]
+
+
+def mode_of(workspace: Workspace) -> Mode:
+    """How the workspace wants its pod replaced.
+
+    Of a template nobody knows whether two of its pods may run at once, so only who says so gets
+    it. What is not understood is taken for `auto`.
+    """
+    asked = workspace.metadata.annotations.get(labels.ROLLOUT, "")
+    if asked == "surge":
+        return "surge"
+    is_preset = workspace.inference is not None and workspace.inference.preset is not None
+    return "auto" if is_preset and asked != "replace" else "replace"
 
 
 def what_changed(live: StatefulSet, wanted: Manifest) -> str:

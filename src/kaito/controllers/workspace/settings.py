@@ -10,6 +10,7 @@ from kaito.api.resources import Resource
 from kaito.api.workspace import Workspace
 from kaito.catalog.preset import ModelFacts
 from kaito.planner.plan import Plan, PlanRequest, Refusal
+from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_gpus
 from kaito.provision.port import NodeSource
 from kaito.render.settings import RenderSettings
 
@@ -18,6 +19,18 @@ class Planner(Protocol):
     """Plans a model for the machines at hand. Pure."""
 
     def __call__(self, request: PlanRequest) -> Plan | Refusal:
+        """The plan, or why there is none."""
+        ...
+
+    def __hash__(self) -> int:
+        """What it says is remembered by who says it."""
+        ...
+
+
+class TuningPlanner(Protocol):
+    """Plans a tuning job for the machines at hand. Pure."""
+
+    def __call__(self, request: TuningRequest) -> TuningPlan | Refusal:
         """The plan, or why there is none."""
         ...
 
@@ -36,8 +49,11 @@ class WorkspaceSettings:
     preview: Planner | None = None
     """Set where `planner` plans for a machine of its own, whatever instance type is asked for: then
     this one says what it would be on that instance type."""
+    tuning_planner: TuningPlanner = plan_tuning_on_gpus
     makes: tuple[Resource[Any], ...] = (NODECLAIMS,)
     """Kinds that `provisioner` makes; others need not exist in the cluster."""
+    has_mirrors: bool = False
+    """Whether ModelMirrors are run here; elsewhere their kind need not exist."""
     judge: Callable[[Workspace], tuple[FieldError, ...]] = lambda _: ()
     """The rules of admission, for objects that were stored while nobody could be asked."""
     facts_at_hand: Callable[[str], ModelFacts | None]

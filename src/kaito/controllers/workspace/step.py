@@ -14,6 +14,11 @@ WAITING_REASONS = frozenset(
         "FetchingWeights",
         "StartingEngine",
         "ContainerNotReady",
+        "AdaptersPending",
+        "ModelMirrorNotReady",
+        "WorkspaceTuningJobStatusPending",
+        "Tuning",
+        "TuningPaused",
         "workspacePending",
         "workspaceDeleted",
     }
@@ -28,6 +33,8 @@ class Step:
     conditions: tuple[Condition, ...] = ()
     actions: tuple[Action, ...] = ()
     blocks: bool = False
+    requeue_after: float | None = None
+    """Seconds until it has to be looked at again even if nothing changes."""
     nodes: tuple[str, ...] | None = None
     """Names of the nodes to run on, from the step that knows."""
 

@@ -9,13 +9,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from kaito.api.runtime import ENV_POD_IP, Distributed, ExitCode, ServingArguments
 from kaito.base.errors import UsageError
 from kaito.base.logs import facts, start_logging
 from kaito.runtimes.ending import Ending, write_ending
 from kaito.runtimes.serving.last_words import LastWords
+
+if TYPE_CHECKING:
+    from kaito.runtimes.serving.config import Options
+    from kaito.runtimes.serving.door import Door
 
 logger = logging.getLogger("kaito.serving")
 
@@ -46,10 +50,14 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(arguments: ServingArguments) -> None:
     from kaito.runtimes.serving.config import read_options
+    from kaito.runtimes.serving.door import open_door
     from kaito.runtimes.serving.model import is_local, require_model
+    from kaito.runtimes.serving.weight_files import require_weights
 
     require_model(arguments.model)
     options = read_options(arguments.config_file, arguments.runtime)
+    asked = options.get("load-format") or options.get("load_format") or arguments.load_format
+    require_weights(arguments.model, str(asked))
     host = arguments.host or os.environ.get(ENV_POD_IP, "")
     if is_local(arguments.model):
         # Without it both engines ask a hub about the folder's name, at length where none answers.
@@ -60,14 +68,19 @@ def _serve(arguments: ServingArguments) -> None:
         "starting engine",
         extra=facts(runtime=arguments.runtime, model=arguments.model, host=host or "every address"),
     )
+    with open_door(arguments, host, options) as door:
+        _start_engine(arguments, options, door)
+
+
+def _start_engine(arguments: ServingArguments, options: "Options", door: "Door") -> None:
     if arguments.runtime == "vllm":
         from kaito.runtimes.serving.vllm_server import serve_vllm
 
-        serve_vllm(arguments, host, options)
+        serve_vllm(arguments, options, door)
     else:
         from kaito.runtimes.serving.transformers_server import serve_transformers
 
-        serve_transformers(arguments, host, options)
+        serve_transformers(arguments, options, door)
 
 
 def _join(group: Distributed, host: str, port: int) -> bool:

@@ -9,15 +9,12 @@ from kaito.base.quantity import GIB
 from kaito.runtimes.serving.config import OptionValue
 from kaito.runtimes.serving.device import Device
 
-DRAIN_SECONDS = 20
-"""Within the 30 s that Kubernetes grants a pod by default, with room for the processes to end."""
 _CPU_KV_CACHE_BYTES = GIB
 
 
 def decide_defaults(device: Device) -> dict[str, OptionValue]:
     """What we would set without being asked."""
     options: dict[str, OptionValue] = {
-        "shutdown-timeout": DRAIN_SECONDS,
         # Probes and scrapes every few seconds would bury what a person looks for.
         "disable-access-log-for-endpoints": f"{HEALTH_PATH},{READY_PATH},{METRICS_PATH}",
         "max-model-len": "auto",
@@ -65,11 +62,7 @@ def decide_options(arguments: ServingArguments, device: Device) -> dict[str, Opt
             "enable-auto-tool-choice": True,
         }
     if arguments.adapters_file:
-        options |= {
-            "enable-lora": True,
-            "max-loras": arguments.max_loras or None,
-            "max-lora-rank": arguments.max_lora_rank or None,
-        }
+        options["enable-lora"] = True
     return {name: value for name, value in options.items() if value is not None}
 
 

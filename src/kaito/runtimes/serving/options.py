@@ -14,8 +14,9 @@ from kaito.base.suggest import did_you_mean
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.serving.config import Options, OptionValue
 
-Form = Literal["value", "many", "switch", "toggle"]
-"""value: one text. many: several. switch: present or absent. toggle: --x or --no-x."""
+Form = Literal["value", "many", "repeat", "switch", "toggle"]
+"""value: one text. many: several. repeat: one each time. switch: present or absent. toggle: --x or
+--no-x."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,8 @@ def _to_arguments(name: str, form: Form, value: OptionValue) -> list[str]:
     if form == "many":
         values = value if isinstance(value, list) else [value]
         return [f"--{name}", *map(_to_text, values)]
+    if form == "repeat" and isinstance(value, list):
+        return [f"--{name}={_to_text(each)}" for each in value]
     return [f"--{name}={_to_text(value)}"]
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kaito.api.runtime import ENV_POD_NAME, ENV_RAY_IP, Distributed, ExitCode
 from kaito.base.clock import Clock
@@ -96,7 +97,7 @@ async def lend_gpus(member: Member, host: str, port: int, clock: Clock) -> None:
 async def _wait_for_leader(group: Distributed, clock: Clock) -> None:
     deadline = clock.monotonic() + group.join_seconds
     logger.info("waiting for the leader", extra=facts(leader=group.leader, port=group.port))
-    while not await _is_reachable(group):
+    while await _knock(group) != "open":
         if clock.monotonic() >= deadline:
             raise Ending(
                 f"no Ray at {group.leader}:{group.port} within {group.join_seconds} s",
@@ -114,8 +115,13 @@ async def _stay(
     seen = clock.monotonic()
     try:
         while not ended.done():
-            if await _is_reachable(group):
+            answer = await _knock(group)
+            if answer == "open":
                 seen, state.trouble = clock.monotonic(), ""
+            elif answer == "refused":
+                # Its host answers and Ray does not: it has ended, and what starts in its place
+                # knows nothing of this worker. Ray itself would take a minute to find that out.
+                raise Ending(f"Ray of the leader {group.leader} has ended", ExitCode.PEERS)
             elif clock.monotonic() - seen >= _LOST_SECONDS:
                 raise Ending(f"the leader {group.leader} is gone", ExitCode.PEERS)
             nap = asyncio.ensure_future(clock.sleep(_ASK_SECONDS))
@@ -126,14 +132,17 @@ async def _stay(
     raise Ending(f"Ray ended with exit code {ray.returncode}", ExitCode.PEERS)
 
 
-async def _is_reachable(group: Distributed) -> bool:
+async def _knock(group: Distributed) -> Literal["open", "refused", "silent"]:
+    """Whether the leader's Ray listens, only its host is there, or nothing is heard at all."""
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(group.leader, group.port)
+    except ConnectionRefusedError:
+        return "refused"
     except (OSError, TimeoutError):
-        return False
+        return "silent"
     writer.close()
-    return True
+    return "open"
 
 
 async def _count_gpus() -> int:

@@ -34,6 +34,8 @@ class EngineSettings:
     attention: str | None = None
     quantization: str | None = None
     chat_template: str | None = None
+    takes_adapters: bool = False
+    """Whether the model's layers change while it serves."""
 
 
 class TransformersEngine:
@@ -53,10 +55,13 @@ class TransformersEngine:
         self.context_tokens: int | None = getattr(
             model.config.get_text_config(), "max_position_embeddings", None
         )
+        self.model: Any = model
+        """What computes; adapters are put into its layers."""
         _name(manager, settings.names[0], model, processor)
-        self._state = GenerationState(
-            continuous_batching=settings.is_batching, cb_config=_decide_batching(settings, model)
-        )
+        batching = _decide_batching(settings, model)
+        self.cache_tokens = batching.num_blocks * batching.page_size if batching else 0
+        """Tokens that the cache of a batch holds; 0: not bounded by us."""
+        self._state = GenerationState(continuous_batching=settings.is_batching, cb_config=batching)
         if settings.is_batching:
             _sample_per_request(model)
         self._manager = manager
@@ -138,6 +143,9 @@ def _decide_batching(settings: EngineSettings, model: Any) -> Any:
         page_size=_PAGE_TOKENS,
         num_blocks=max((settings.kv_cache_bytes or GIB) // page, 16),
         per_request_processors=True,
+        # A cached prefix, or a captured graph, is of the weights that were in effect.
+        allow_block_sharing=not settings.takes_adapters,
+        **({"use_cuda_graph": False} if settings.takes_adapters else {}),
     )
 
 

@@ -4,7 +4,7 @@ transformers' own application is not used: it lets any client load other models 
 and lists the hub's cache instead of what is served.
 """
 
-import logging
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,36 +15,67 @@ from kaito.api.runtime import HEALTH_PATH, METRICS_PATH, ExitCode, ServingArgume
 from kaito.base.errors import UsageError
 from kaito.base.suggest import did_you_mean
 from kaito.runtimes.ending import Ending
+from kaito.runtimes.serving.adapters.program import start_adapters
+from kaito.runtimes.serving.adapters.requests import attach_adapters
 from kaito.runtimes.serving.config import Options
-from kaito.runtimes.serving.defaults import DRAIN_SECONDS
 from kaito.runtimes.serving.device import observe_device
+from kaito.runtimes.serving.door import Door
+from kaito.runtimes.serving.gate import Engine, Gate
+from kaito.runtimes.serving.http_server import make_server, serve_http
 from kaito.runtimes.serving.model import has_chat_template
 from kaito.runtimes.serving.openai_body import require_batchable, to_handler_body, to_sampling
 from kaito.runtimes.serving.options import parse_assignments
-from kaito.runtimes.serving.routes import Readiness, attach_routes
+from kaito.runtimes.serving.protection import protect
+from kaito.runtimes.serving.routes import Readiness, attach_chat
 from kaito.runtimes.serving.transformers_engine import SAMPLING, EngineSettings, TransformersEngine
 
-logger = logging.getLogger(__name__)
-
+_BATCH = 64
+"""Requests at once before others count as waiting; transformers itself has no such bound."""
 _OPTIONS = ("continuous-batching", "attn-implementation", "quantization", "dtype")
 
 
-def serve_transformers(arguments: ServingArguments, host: str, options: Options) -> None:
+def serve_transformers(arguments: ServingArguments, options: Options, door: Door) -> None:
     """Serve until told to stop. Raises `Ending` for a wrong option."""
-    import uvicorn
-
     settings = decide_settings(arguments, options)
-    engine = TransformersEngine(settings)
-    app = build_app(
-        engine, is_chat=bool(settings.chat_template) or has_chat_template(settings.model)
+    door.board.start_stage("import")
+    from transformers import __version__ as version
+
+    door.board.start_stage("load")
+    model = TransformersEngine(settings)
+    asyncio.run(_serve(model, arguments, door, version))
+
+
+async def _serve(
+    model: TransformersEngine, arguments: ServingArguments, door: Door, version: str
+) -> None:
+    names = model.settings.names
+    is_chat = bool(model.settings.chat_template) or has_chat_template(model.settings.model)
+    app = build_app(model, is_chat=is_chat)
+    adapters = attach_adapters(app, model.model, names) if arguments.adapters_file else None
+    readiness = Readiness(app, names[0], on_answer=door.board.end_stage)
+    engine = Engine(
+        app=app,
+        readiness=readiness,
+        names=lambda: names + (adapters.names if adapters else ()),
+        version=version,
     )
-    uvicorn.run(
-        app,
-        host=host,
-        port=arguments.port,
-        access_log=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+    context = model.context_tokens or 0
+    door.board.set_engine(
+        engine=f"transformers {version}", context_tokens=context, cache_tokens=model.cache_tokens
     )
+    running = _BATCH if model.settings.is_batching else 1
+    gate = Gate(engine, door.board, protect(arguments, door, arguments.max_num_seqs or running))
+    server = make_server(gate, {"access_log": False})
+    door.board.start_stage("answer")
+    sock = door.end_lobby()
+    tasks_beside = [asyncio.ensure_future(readiness.warm_up())]
+    if adapters is not None:
+        tasks_beside.append(start_adapters(arguments, adapters, report=door.board.set_adapters))
+    try:
+        await serve_http(server, gate, sock, door.clock, is_dead=lambda: not model.is_alive)
+    finally:
+        for task in tasks_beside:
+            task.cancel()
 
 
 def decide_settings(arguments: ServingArguments, options: Options) -> EngineSettings:
@@ -71,11 +102,12 @@ def decide_settings(arguments: ServingArguments, options: Options) -> EngineSett
         attention=_optional(chosen.get("attn-implementation")),
         quantization=_optional(chosen.get("quantization") or arguments.quantization),
         chat_template=_read_template(arguments.chat_template),
+        takes_adapters=bool(arguments.adapters_file),
     )
 
 
 def build_app(engine: TransformersEngine, *, is_chat: bool) -> Any:
-    """The application: OpenAI's endpoints, health, metrics, `/chat` and `/ready`."""
+    """The application: OpenAI's endpoints, health, metrics and `/chat`."""
     from fastapi import FastAPI, HTTPException, Request
     from fastapi.responses import JSONResponse, Response
     from prometheus_fastapi_instrumentator import Instrumentator
@@ -84,7 +116,6 @@ def build_app(engine: TransformersEngine, *, is_chat: bool) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> Any:
-        await readiness.warm_up()
         yield
         engine.stop()
 
@@ -111,8 +142,8 @@ def build_app(engine: TransformersEngine, *, is_chat: bool) -> Any:
     app.add_api_route("/v1/models", models, methods=["GET"], response_model=None)
     app.add_api_route(HEALTH_PATH, health, methods=["GET"], response_model=None)
     app.add_exception_handler(HTTPException, refuse)
-    readiness = Readiness(app, names[0])
-    attach_routes(app, readiness, model=names[0], has_template=is_chat)
+    app.state.engine = engine
+    attach_chat(app, model=names[0], has_template=is_chat)
     Instrumentator(excluded_handlers=[HEALTH_PATH, METRICS_PATH]).instrument(app).expose(app)
     return app
 

@@ -1,21 +1,26 @@
-"""vLLM's own OpenAI server in this process, with our settings and our two routes.
+"""vLLM's own OpenAI application in this process, with our settings, behind our gate.
 
 The pieces are the ones that vLLM's `run_server` is made of (vllm.entrypoints.launchers, 0.32): the
-parser, the engine, the application, the HTTP server. Nothing of the engine is replaced.
+parser, the engine, the application. Only the HTTP server around them is started by us, for vLLM's
+stops listening, and ends its engine, as soon as it is told to stop.
 """
 
 import asyncio
 import os
 from argparse import Action, ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
 from kaito.api.runtime import ExitCode, ServingArguments
 from kaito.runtimes.ending import Ending
+from kaito.runtimes.serving.adapters.limits import decide_lora_options
 from kaito.runtimes.serving.config import Options
 from kaito.runtimes.serving.defaults import decide_defaults, decide_options
 from kaito.runtimes.serving.device import observe_device
+from kaito.runtimes.serving.door import Door
+from kaito.runtimes.serving.gate import Engine, Gate, Protection
+from kaito.runtimes.serving.http_server import make_server, serve_http
 from kaito.runtimes.serving.inner import Headers
 from kaito.runtimes.serving.model import has_chat_template
 from kaito.runtimes.serving.options import (
@@ -27,17 +32,25 @@ from kaito.runtimes.serving.options import (
     require_not_ours,
     to_command_line,
 )
-from kaito.runtimes.serving.routes import Readiness, attach_routes
+from kaito.runtimes.serving.protection import protect
+from kaito.runtimes.serving.routes import Readiness, attach_chat
+from kaito.runtimes.serving.server_metrics import make_gauge_reader
+
+# argparse names its classes of actions with an underscore.
+_REPEATED: type[Action] = type(ArgumentParser().add_argument("-x", action="append"))
 
 
-def serve_vllm(arguments: ServingArguments, host: str, options: Options) -> None:
+def serve_vllm(arguments: ServingArguments, options: Options, door: Door) -> None:
     """Serve until told to stop. Raises `Ending` for a wrong option and for an engine that died."""
     # Read when vLLM is imported: it reports usage to its makers unless told not to.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    door.board.start_stage("import")
     import uvloop
 
-    args = _parse(arguments, host, options)
-    uvloop.run(_serve(args, arguments))
+    args = _parse(arguments, door.host, options)
+    _load_plugins(args)
+    door.board.start_stage("load")
+    uvloop.run(_serve(args, arguments, door))
 
 
 def _parse(arguments: ServingArguments, host: str, options: Options) -> Namespace:
@@ -53,6 +66,7 @@ def _parse(arguments: ServingArguments, host: str, options: Options) -> Namespac
     merged = merge_options(
         known,
         ("the runtime", {**decide_defaults(device), "host": host or None}),
+        ("the runtime", decide_lora_options(arguments, options)),
         ("the pod", decide_options(arguments, device)),
         ("the pod", parse_assignments(arguments.engine_option)),
         ("inference_config.yaml", options),
@@ -79,30 +93,53 @@ def observe_known_options(parser: ArgumentParser) -> KnownOptions:
     return known
 
 
-async def _serve(args: Namespace, arguments: ServingArguments) -> None:
+def _load_plugins(args: Namespace) -> None:
+    """What vLLM's own start does between its options and its engine, but for the socket."""
+    from vllm.entrypoints.launchers.launcher import validate_api_server_args
+    from vllm.reasoning import ReasoningParserManager
+    from vllm.tool_parsers import ToolParserManager
+    from vllm.utils.system_utils import set_ulimit
+
+    if args.tool_parser_plugin:
+        ToolParserManager.import_tool_parser(args.tool_parser_plugin)
+    if args.reasoning_parser_plugin:
+        ReasoningParserManager.import_reasoning_parser(args.reasoning_parser_plugin)
+    try:
+        validate_api_server_args(args)
+    except KeyError as error:
+        _refuse(str(error.args[0]))
+    set_ulimit()
+
+
+async def _serve(args: Namespace, arguments: ServingArguments, door: Door) -> None:
     from vllm.entrypoints.launchers.api_server.app_state import init_app_state
     from vllm.entrypoints.launchers.api_server.entry import build_async_engine_client
     from vllm.entrypoints.launchers.app import build_app
-    from vllm.entrypoints.launchers.launcher import setup_server
 
-    address, sock = setup_server(args, reuse_port=False)
-    del address
-    try:
-        async with _refusing(build_async_engine_client(args)) as engine:
-            tasks = await engine.get_supported_tasks()
-            app = build_app(args, tasks, engine.model_config)
-            await init_app_state(engine, app.state, args, tasks)
-            warming = _extend(app, args, arguments)
-            was_told_to_stop = _watch_shutdown(engine)
-            ended = await _serve_http(app, sock, args)
-            warming.cancel()
-            if not was_told_to_stop():
-                ended.close()
-                raise Ending("the engine died", ExitCode.SOFTWARE)
-        # The engine is gone; what is left of the HTTP server ends now.
-        await ended
-    finally:
-        sock.close()
+    async with _refusing(build_async_engine_client(args)) as engine:
+        tasks = await engine.get_supported_tasks()
+        app = build_app(args, tasks, engine.model_config)
+        await init_app_state(engine, app.state, args, tasks)
+        served = _to_engine(app, args, tasks, arguments, door)
+        door.board.set_engine(**observe_sizes(engine))
+        gate = Gate(served, door.board, _protect(arguments, door, engine))
+        server = make_server(gate, _to_settings(args))
+        # Its error handlers end the server through this when the engine is gone.
+        app.state.server = server
+        sock = door.end_lobby()
+        tasks_beside = (
+            asyncio.ensure_future(_first_answer(served.readiness, door)),
+            *_keep_adapters(app, engine, arguments, door),
+        )
+        try:
+            await serve_http(server, gate, sock, door.clock, is_dead=lambda: _is_dead(engine))
+        finally:
+            for task in tasks_beside:
+                task.cancel()
+
+
+def _is_dead(engine: Any) -> bool:
+    return bool(engine.errored and not engine.is_running)
 
 
 @asynccontextmanager
@@ -119,55 +156,87 @@ async def _refusing(opening: AbstractAsyncContextManager[Any]) -> AsyncIterator[
         yield engine
 
 
-def _extend(app: Any, args: Namespace, arguments: ServingArguments) -> asyncio.Task[None]:
+def _to_engine(
+    app: Any, args: Namespace, tasks: Collection[str], arguments: ServingArguments, door: Door
+) -> Engine:
+    from vllm.version import __version__ as version
+
     model = (args.served_model_name or [args.model])[0]
-    readiness = Readiness(app, model, headers=_to_headers(args))
     is_chat = bool(args.chat_template) or has_chat_template(arguments.model)
-    attach_routes(app, readiness, model=model, has_template=is_chat)
-    return asyncio.get_running_loop().create_task(readiness.warm_up())
+    attach_chat(app, model=model, has_template=is_chat)
+    readiness = Readiness(
+        app,
+        model,
+        headers=_to_headers(args),
+        tasks=tasks,
+        on_answer=door.board.end_stage,
+    )
+    models = app.state.openai_serving_models
+    return Engine(app=app, readiness=readiness, names=lambda: served_names(models), version=version)
 
 
-def _watch_shutdown(engine: Any) -> Callable[[], bool]:
-    """Whether the HTTP server ended because of a signal.
-
-    vLLM's server takes the signals for itself and returns the same way when the engine has died;
-    only for a signal does it shut the engine down first.
-    """
-    shut_down = engine.shutdown
-    calls: list[None] = []
-
-    def record(*args: object, **kwargs: object) -> None:
-        calls.append(None)
-        shut_down(*args, **kwargs)
-
-    engine.shutdown = record
-    return lambda: bool(calls)
+def served_names(models: Any) -> tuple[str, ...]:
+    """Model names that requests may give, adapters included; none where plugins resolve more."""
+    if models.lora_resolvers:
+        return ()
+    return (*(path.name for path in models.base_model_paths), *models.lora_requests)
 
 
-async def _serve_http(app: Any, sock: Any, args: Namespace) -> Any:
+def observe_sizes(engine: Any) -> dict[str, Any]:
+    """What the engine accepts and holds, for the report."""
+    from vllm.version import __version__ as version
+
+    cache = engine.vllm_config.cache_config
+    return {
+        "engine": f"vllm {version}",
+        "context_tokens": int(engine.model_config.max_model_len),
+        "cache_tokens": int(cache.num_gpu_blocks or 0) * int(cache.block_size or 0),
+    }
+
+
+def _protect(arguments: ServingArguments, door: Door, engine: Any) -> Protection:
+    config = engine.vllm_config
+    running = config.scheduler_config.max_num_seqs * config.parallel_config.data_parallel_size
+    return protect(arguments, door, running, make_gauge_reader("vllm:num_requests_waiting"))
+
+
+async def _first_answer(readiness: Readiness, door: Door) -> None:
+    door.board.start_stage("answer")
+    await readiness.warm_up()
+
+
+def _keep_adapters(
+    app: Any, engine: Any, arguments: ServingArguments, door: Door
+) -> tuple[asyncio.Task[None], ...]:
+    if not arguments.adapters_file:
+        return ()
+    from kaito.runtimes.serving.adapters.program import start_adapters
+    from kaito.runtimes.serving.adapters.vllm_adapters import VllmAdapters
+
+    models = VllmAdapters(app.state.openai_serving_models, engine)
+    return (start_adapters(arguments, models, report=door.board.set_adapters),)
+
+
+def _to_settings(args: Namespace) -> dict[str, Any]:
     from vllm import envs
-    from vllm.entrypoints.launchers.launcher import serve_http
     from vllm.entrypoints.launchers.utils.server_utils import get_uvicorn_log_config
 
     log_config = get_uvicorn_log_config(args)
-    return await serve_http(
-        app,
-        sock=sock,
-        enable_ssl_refresh=args.enable_ssl_refresh,
-        host=args.host,
-        port=args.port,
-        log_level=args.uvicorn_log_level,
-        access_log=not args.disable_uvicorn_access_log,
-        timeout_keep_alive=envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE,
-        ssl_keyfile=args.ssl_keyfile,
-        ssl_certfile=args.ssl_certfile,
-        ssl_ca_certs=args.ssl_ca_certs,
-        ssl_cert_reqs=args.ssl_cert_reqs,
-        ssl_ciphers=args.ssl_ciphers,
-        h11_max_incomplete_event_size=args.h11_max_incomplete_event_size,
-        h11_max_header_count=args.h11_max_header_count,
-        **({"log_config": log_config} if log_config is not None else {}),
-    )
+    settings: dict[str, Any] = {
+        "log_level": args.uvicorn_log_level,
+        "access_log": not args.disable_uvicorn_access_log,
+        "timeout_keep_alive": envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE,
+        "ssl_keyfile": args.ssl_keyfile,
+        "ssl_certfile": args.ssl_certfile,
+        "ssl_ca_certs": args.ssl_ca_certs,
+        "ssl_cert_reqs": args.ssl_cert_reqs,
+        "h11_max_incomplete_event_size": args.h11_max_incomplete_event_size,
+    }
+    if args.ssl_ciphers:
+        settings["ssl_ciphers"] = args.ssl_ciphers
+    if log_config is not None:
+        settings["log_config"] = log_config
+    return settings
 
 
 def _to_headers(args: Namespace) -> Headers:
@@ -188,4 +257,6 @@ def _form_of(action: Action) -> Form:
         return "toggle"
     if action.nargs == 0:
         return "switch"
+    if isinstance(action, _REPEATED):
+        return "repeat"
     return "many" if action.nargs in {"+", "*"} else "value"

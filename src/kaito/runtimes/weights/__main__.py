@@ -3,11 +3,18 @@
 Imports little: when the weights are there already, this ends before anything heavy is loaded.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaito.api.runtime import ExitCode, ImportArguments, WeightsArguments, model_folder
+from kaito.api.runtime import (
+    ENV_POD_IP,
+    ExitCode,
+    ImportArguments,
+    WeightsArguments,
+    model_folder,
+)
 from kaito.base.errors import KaitoError, UsageError
 from kaito.runtimes.ending import Ending, write_ending
 from kaito.runtimes.weights.errors import FolderInvalid
@@ -41,12 +48,23 @@ def _fetch(argv: Sequence[str]) -> Path:
         return folder
     import asyncio
 
+    return asyncio.run(_fetch_reporting(arguments))
+
+
+async def _fetch_reporting(arguments: WeightsArguments) -> Path:
     from kaito.base.clock import SystemClock
+    from kaito.runtimes.reporting import Board, answering
     from kaito.runtimes.weights.fetch import fetch_weights
     from kaito.runtimes.weights.progress import Reporter
 
     clock = SystemClock()
-    return asyncio.run(fetch_weights(arguments, clock=clock, reporter=Reporter(clock)))
+    board = Board("weights", clock)
+    reporter = Reporter(clock, board=board)
+    if not arguments.port:
+        return await fetch_weights(arguments, clock=clock, reporter=reporter)
+    host = arguments.host or os.environ.get(ENV_POD_IP, "")
+    async with answering(board, host=host, port=arguments.port):
+        return await fetch_weights(arguments, clock=clock, reporter=reporter)
 
 
 def _import(argv: Sequence[str]) -> Path:

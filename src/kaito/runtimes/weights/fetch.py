@@ -4,6 +4,7 @@ What is complete already wins over every source. Each source that fails leaves i
 have, the ending names every one of them and the way out.
 """
 
+import asyncio
 from pathlib import Path
 
 from kaito.api.runtime import ExitCode, WeightsArguments, model_folder
@@ -19,7 +20,7 @@ from kaito.base.clock import Clock
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.weights.errors import FolderInvalid, SourceFailed
 from kaito.runtimes.weights.folder import import_folder, require_model
-from kaito.runtimes.weights.manifest import is_complete, write_record
+from kaito.runtimes.weights.manifest import Arrived, is_complete, write_record
 from kaito.runtimes.weights.progress import Reporter
 from kaito.runtimes.weights.staging import hold_lock, open_partial, publish, require_ours
 
@@ -60,26 +61,36 @@ async def _fetch_one(
         return
     reporter.report("look", item=str(source))
     partial = open_partial(root, key, str(source))
-    revision = await _fill(source, partial, clock, reporter)
-    require_model(partial, arguments.architecture)
+    arrived = await _fill(source, partial, arguments, clock, reporter)
+    reporter.report("check")
+    require_model(partial, arguments.architecture, allow_pickle=arguments.allow_pickle)
     with publish(root, key, partial):
-        reporter.report("check")
-        write_record(partial, key=key, source=str(source), revision=revision)
+        await asyncio.to_thread(write_record, partial, key=key, source=str(source), arrived=arrived)
 
 
 async def _fill(
-    source: HubSource | OciSource | PackageSource, partial: Path, clock: Clock, reporter: Reporter
-) -> str:
+    source: HubSource | OciSource | PackageSource,
+    partial: Path,
+    arguments: WeightsArguments,
+    clock: Clock,
+    reporter: Reporter,
+) -> Arrived:
     if isinstance(source, PackageSource):
         from kaito.runtimes.weights.package import convert_package
 
-        return convert_package(source, partial, reporter)
+        # Beside the event loop, which answers who asks for the report meanwhile.
+        return Arrived(revision=await asyncio.to_thread(convert_package, source, partial, reporter))
     # aiohttp takes a quarter of a second to import: not for a warm start.
-    from kaito.runtimes.weights.hub import fetch_hub
-    from kaito.runtimes.weights.oci import fetch_oci
-    from kaito.runtimes.weights.transfer import open_transfer
+    if isinstance(source, HubSource):
+        from kaito.registry.web import open_web
+        from kaito.runtimes.weights.hub import fetch_hub
 
-    async with open_transfer(clock, reporter) as transfer:
-        if isinstance(source, HubSource):
-            return await fetch_hub(transfer, source, partial)
-        return await fetch_oci(transfer, source, partial)
+        async with open_web(clock) as web:
+            return await fetch_hub(
+                web, source, partial, reporter=reporter, allow_pickle=arguments.allow_pickle
+            )
+    from kaito.runtimes.weights.oci import fetch_oci
+
+    return await fetch_oci(
+        source, partial, pull_secrets=arguments.pull_secret, clock=clock, reporter=reporter
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from kaito.registry.weight_files import is_pickled, require_sound
 from kaito.runtimes.weights.errors import FolderInvalid
 from kaito.runtimes.weights.manifest import WeightsRecord, write_record
 from kaito.runtimes.weights.staging import open_partial, publish, require_ours
@@ -20,14 +21,18 @@ class _Config(msgspec.Struct):
     architectures: list[str] = []
 
 
-def require_model(path: Path, architecture: str = "") -> None:
+def require_model(path: Path, architecture: str = "", *, allow_pickle: bool = False) -> None:
     """Raise `FolderInvalid`, naming what is missing, unless `path` holds a servable model."""
     if not path.is_dir():
         raise FolderInvalid(f"{path} is not a folder")
     config = path / "config.json"
     if not config.is_file():
         raise FolderInvalid(f"{path} has no config.json")
-    if not any(path.glob("*.safetensors")):
+    try:
+        require_sound(path, allow_pickle=allow_pickle)
+    except ValueError as error:
+        raise FolderInvalid(f"{path}: {error}") from error
+    if not (any(path.glob("*.safetensors")) or allow_pickle):
         raise FolderInvalid(f"{path} has no *.safetensors file")
     if not any(found for pattern in _TOKENIZERS for found in path.glob(pattern)):
         raise FolderInvalid(f"{path} has no tokenizer (looked for {', '.join(_TOKENIZERS)})")
@@ -62,10 +67,13 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def _files(path: Path) -> list[Path]:
+    """What is taken over; pickles only where they are the weights."""
+    has_tensors = any(path.glob("*.safetensors"))
     return sorted(
         found
         for found in path.rglob("*")
         if found.is_file()
+        and not (has_tensors and is_pickled(found.name))
         and not any(part.startswith(".") for part in found.relative_to(path).parts)
     )
 

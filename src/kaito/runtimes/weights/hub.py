@@ -4,24 +4,26 @@ Resolves the revision to a commit, lists that commit's files, and downloads only
 needs: safetensors, configuration, tokenizer. https://huggingface.co/docs/hub/api
 """
 
-import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from kaito.api.runtime import ENV_HUB_AUTH, ENV_HUB_ENDPOINT
 from kaito.api.weight_source import HubSource
+from kaito.registry.download import Open, fetch_pieces
+from kaito.registry.errors import RegistryError
+from kaito.registry.partial import Piece, sums_of
+from kaito.registry.web import Ask, Transient, Web, require_success, to_reason
+from kaito.registry.weight_files import is_pickled
 from kaito.runtimes.weights.errors import SourceFailed
-from kaito.runtimes.weights.transfer import (
-    CONNECT_SECONDS,
-    RemoteFile,
-    Transfer,
-    fetch_files,
-    to_reason,
-)
+from kaito.runtimes.weights.manifest import Arrived
+from kaito.runtimes.weights.progress import Reporter
 
 _ENDPOINT = "https://huggingface.co"
 _WANTED = (
@@ -39,6 +41,7 @@ _WANTED = (
     "chat_template*",
     "*processor_config.json",
 )
+_PICKLED = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 
 
 class _Revision(msgspec.Struct):
@@ -58,75 +61,108 @@ class _Entry(msgspec.Struct):
     lfs: _Lfs | None = None
 
 
-async def fetch_hub(transfer: Transfer, source: HubSource, folder: Path) -> str:
-    """Bring the model's files into `folder`; the commit they are of."""
+async def fetch_hub(
+    web: Web, source: HubSource, folder: Path, *, reporter: Reporter, allow_pickle: bool = False
+) -> Arrived:
+    """Bring the model's files into `folder`; their revision is the commit they are of."""
     endpoint = os.environ.get(ENV_HUB_ENDPOINT, "").rstrip("/") or _ENDPOINT
     headers = _to_headers(os.environ.get(ENV_HUB_AUTH, ""))
     api = f"{endpoint}/api/models/{source.repository}"
     try:
-        async with asyncio.timeout(CONNECT_SECONDS + 1):
-            text, _ = await _get(transfer, f"{api}/revision/{source.revision}", headers)
+        text, _ = await _get(web, f"{api}/revision/{source.revision}", headers)
         commit = msgspec.json.decode(text, type=_Revision).sha
-        entries = await _list_entries(transfer, f"{api}/tree/{commit}?recursive=true", headers)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise SourceFailed(to_reason(error)) from error
+        entries = await _list_entries(web, f"{api}/tree/{commit}?recursive=true", headers)
+        resolve = f"{endpoint}/{source.repository}/resolve/{commit}"
+        pieces = tuple(
+            Piece(
+                url=f"{resolve}/{quote(entry.path)}",
+                name=entry.path,
+                size=entry.lfs.size if entry.lfs else entry.size,
+                digest=f"sha256:{entry.lfs.oid}" if entry.lfs else f"git:{entry.oid}",
+            )
+            for entry in select_entries(entries, allow_pickle=allow_pickle)
+        )
+        await fetch_pieces(web, _opener(web, headers), pieces, folder, reporter.downloading)
+    except RegistryError as error:
+        raise SourceFailed(str(error)) from error
     except msgspec.MsgspecError as error:
         raise SourceFailed(f"{endpoint} does not answer as a model hub does") from error
-    resolve = f"{endpoint}/{source.repository}/resolve/{commit}"
-    files = tuple(
-        RemoteFile(
-            url=f"{resolve}/{entry.path}",
-            name=entry.path,
-            size=entry.lfs.size if entry.lfs else entry.size,
-            digest=f"sha256:{entry.lfs.oid}" if entry.lfs else f"git:{entry.oid}",
-            headers=headers,
-        )
-        for entry in select_entries(entries)
-    )
-    await fetch_files(transfer, files, folder)
-    return commit
+    return Arrived(revision=commit, sums=sums_of(pieces))
 
 
-def select_entries(entries: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+def select_entries(
+    entries: tuple[_Entry, ...], *, allow_pickle: bool = False
+) -> tuple[_Entry, ...]:
     """The files that a server loads: of the top folder only, and no weights in a second format."""
-    wanted = [
-        entry
-        for entry in entries
-        if entry.type == "file" and any(fnmatch(entry.path, pattern) for pattern in _WANTED)
-        if "/" not in entry.path
-    ]
-    if not any(entry.path.endswith(".safetensors") for entry in wanted):
-        raise SourceFailed("the repository has no safetensors files")
+    own = [entry for entry in entries if entry.type == "file" and "/" not in entry.path]
+    has_tensors = any(entry.path.endswith(".safetensors") for entry in own)
+    patterns = _WANTED if has_tensors or not allow_pickle else (*_WANTED, *_PICKLED)
+    wanted = [entry for entry in own if any(fnmatch(entry.path, one) for one in patterns)]
+    if not has_tensors and not any(is_pickled(entry.path) for entry in wanted):
+        raise SourceFailed(_without_tensors(own))
     # Mistral publishes the same weights again, in one `consolidated` file.
     if any(entry.path.startswith("model") for entry in wanted):
         wanted = [entry for entry in wanted if not entry.path.startswith("consolidated")]
     return tuple(wanted)
 
 
-async def _list_entries(
-    transfer: Transfer, url: str, headers: dict[str, str]
-) -> tuple[_Entry, ...]:
+def _without_tensors(entries: list[_Entry]) -> str:
+    found = next((entry.path for entry in entries if is_pickled(entry.path)), "")
+    if not found:
+        return "the repository has no safetensors files"
+    return (
+        f"the repository has no safetensors files, only pickled ones such as {found}, "
+        "which run code when they are loaded"
+    )
+
+
+def _opener(web: Web, headers: dict[str, str]) -> Open:
+    @asynccontextmanager
+    async def open_piece(
+        piece: Piece, more: dict[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        ask = Ask(address=piece.url, headers={**headers, **more}, is_bulk=True)
+        async with web.open(ask) as response:
+            _require_access(response.status)
+            require_success(response, piece.name)
+            yield response
+
+    return open_piece
+
+
+async def _list_entries(web: Web, url: str, headers: dict[str, str]) -> tuple[_Entry, ...]:
     entries: list[_Entry] = []
     following: str | None = url
     while following:
-        text, following = await _get(transfer, following, headers)
+        text, following = await _get(web, following, headers)
         entries.extend(msgspec.json.decode(text, type=list[_Entry]))
     return tuple(entries)
 
 
-async def _get(transfer: Transfer, url: str, headers: dict[str, str]) -> tuple[bytes, str | None]:
+async def _get(web: Web, url: str, headers: dict[str, str]) -> tuple[bytes, str | None]:
     """The body, and the next page's address where there is one."""
-    async with transfer.session.get(url, headers=headers) as response:
-        if response.status in {401, 403}:
-            raise SourceFailed(
-                f"the hub refuses access ({response.status}): the model may not exist or is gated; "
-                f"accept its terms and set {ENV_HUB_AUTH}"
-            )
-        if response.status == 404:
-            raise SourceFailed("the hub knows no such model or revision (404)")
-        response.raise_for_status()
-        link = response.links.get("next")
-        return await response.read(), str(link["url"]) if link else None
+
+    async def attempt() -> tuple[bytes, str | None]:
+        async with web.open(Ask(address=url, headers=headers)) as response:
+            _require_access(response.status)
+            if response.status == 404:
+                raise SourceFailed("the hub knows no such model or revision (404)")
+            require_success(response, "the hub")
+            link = response.links.get("next")
+            try:
+                return await response.read(), str(link["url"]) if link else None
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise Transient(to_reason(error)) from error
+
+    return await web.insist(attempt, what="")
+
+
+def _require_access(status: int) -> None:
+    if status in {401, 403}:
+        raise SourceFailed(
+            f"the hub refuses access ({status}): the model may not exist or is gated; accept its "
+            f"terms and set {ENV_HUB_AUTH}: name a Secret with that key in modelAccessSecret"
+        )
 
 
 def _to_headers(token: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Progress lines on standard error, at most one every few seconds for one stage.
+"""How far the weights are: on the pod's board, and as lines on standard error every few seconds.
 
-The form is `kaito.api.runtime.Progress`; `kaito status` and the quickstart read it back.
+The lines' form is `kaito.api.runtime.Progress`; `kaito status` and the quickstart read it back.
 """
 
 import sys
@@ -8,6 +8,7 @@ from typing import IO
 
 from kaito.api.runtime import Progress
 from kaito.base.clock import Clock
+from kaito.runtimes.reporting import Board
 
 _EVERY = 2.0
 
@@ -15,28 +16,40 @@ _EVERY = 2.0
 class Reporter:
     """Counts bytes and says so. One stage is current at a time."""
 
-    def __init__(self, clock: Clock, stream: IO[str] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, stream: IO[str] | None = None, *, board: Board | None = None
+    ) -> None:
         self._clock = clock
+        self._board = board or Board("weights", clock)
         self._stream = stream or sys.stderr
         self._stage = ""
         self._done = self._total = self._before = 0
         self._started = self._said = clock.monotonic()
 
+    @property
+    def downloading(self) -> "Downloading":
+        """This reporter for a transfer, whose stage is `download`."""
+        return Downloading(self)
+
     def start(self, stage: str, *, total: int = 0, done: int = 0, item: str = "") -> None:
         """Begin a stage of `total` bytes of which `done` were there already."""
         self._stage, self._done, self._total, self._before = stage, done, total, done
         self._started = self._clock.monotonic()
+        self._board.start_stage(stage, total=total, done=done, item=item)
         self._say(item)
 
     def advance(self, size: int, *, item: str = "") -> None:
         """Count `size` more bytes (negative when some must come again)."""
         self._done += size
+        self._board.advance(size, item=item)
         if self._clock.monotonic() - self._said >= _EVERY:
             self._say(item)
 
     def report(self, stage: str, *, item: str = "", eta: int = -1) -> None:
         """Say once, then every few seconds, that a stage without bytes goes on."""
         now = self._clock.monotonic()
+        if stage != self._stage:
+            self._board.start_stage(stage, item=item)
         if stage != self._stage or now - self._said >= _EVERY:
             self._stage, self._done, self._total = stage, 0, 0
             self._write(Progress(stage=stage, eta=eta, item=item))
@@ -55,3 +68,18 @@ class Reporter:
         self._said = self._clock.monotonic()
         self._stream.write(f"{progress.to_line()}\n")
         self._stream.flush()
+
+
+class Downloading:
+    """A reporter as `kaito.registry.progress.Progress`."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def start(self, *, total: int, done: int) -> None:
+        """A transfer of `total` bytes begins, of which `done` were there already."""
+        self._reporter.start("download", total=total, done=done)
+
+    def advance(self, size: int, *, item: str = "") -> None:
+        """`size` more bytes of `item`."""
+        self._reporter.advance(size, item=item)

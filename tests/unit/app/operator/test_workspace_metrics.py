@@ -14,6 +14,8 @@ from kaito.api.workspace import (
     WORKSPACE_SUCCEEDED,
     InferenceSpec,
     PresetSpec,
+    StageStatus,
+    StartUpStatus,
     Workspace,
     WorkspaceState,
     WorkspaceStatus,
@@ -151,3 +153,19 @@ async def test_counts_show_every_phase_and_state_even_where_there_is_none() -> N
     assert value("kaito_workspace_state_count", {"state": "Ready"}) == 1
     assert value("kaito_workspace_state_count", {"state": "Pending"}) == 1
     assert value("kaito_workspace_preset_count", {"preset_name": "phi-4"}) == 2
+
+
+async def test_a_start_is_compared_with_its_prediction_once_it_is_over() -> None:
+    watched = Watched()
+    stages = (StageStatus(name="nodes", seconds=200), StageStatus(name="engine", seconds=40))
+    going = StartUpStatus(predicted_seconds=120, stages=stages[:1])
+    over = StartUpStatus(predicted_seconds=120, seconds=240, stages=stages)
+    for start_up in (going, over, over):
+        one = workspace(*DONE)
+        status = msgspec.structs.replace(one.status, start_up=start_up)
+        await watched.see(msgspec.structs.replace(one, status=status), after=1)
+    value = watched.registry.get_sample_value
+
+    assert value("kaito_workspace_start_stage_seconds_sum", {"stage": "nodes"}) == 200
+    assert value("kaito_workspace_start_stage_seconds_count", {"stage": "engine"}) == 1
+    assert value("kaito_workspace_start_predicted_ratio_sum") == 2

@@ -226,29 +226,6 @@ def test_a_model_larger_than_the_machine_is_refused_with_the_arithmetic_before_a
     assert "23.0 GiB for workloads (24.0 GiB less 1.0 GiB for the system)" in message
 
 
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"tuning": {"preset": {"name": "phi-4"}, "method": "qlora"}}, "TuningNotAvailable"),
-        (
-            {
-                "inference": {
-                    "preset": {"name": "phi-4"},
-                    "adapters": [{"source": {"name": "a", "image": "r/a:1"}}],
-                }
-            },
-            "AdaptersNotAvailable",
-        ),
-    ],
-)
-def test_what_is_not_served_yet_says_so_and_claims_nothing(
-    fields: dict[str, Any], reason: str
-) -> None:
-    world = settled(new_world(**fields))
-    assert [name for name, _ in world.objects] == [str(WORKSPACES)]
-    assert world.ready[:2] == ("False", reason)
-
-
 def test_a_missing_config_map_is_named_before_any_claim_and_an_edit_rolls_out() -> None:
     world = new_world(inference={"preset": {"name": "smollm2-135m-instruct"}, "config": "settings"})
     settled(world)
@@ -260,7 +237,13 @@ def test_a_missing_config_map_is_named_before_any_claim_and_an_edit_rolls_out() 
     world.launch()
     settled(world)
     before = world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"]
-    world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {a: 1}"}})
+    world.put(
+        CONFIGMAPS,
+        {
+            "metadata": meta,
+            "data": {"inference_config.yaml": "vllm: {enable-prefix-caching: false}"},
+        },
+    )
     settled(world)
     assert world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"] != before
 

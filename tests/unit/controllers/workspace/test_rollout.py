@@ -3,7 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.unit.controllers.workspace.world import IN_CLUSTER, KEY, World, new_world, settled
+from tests.unit.controllers.workspace.world import (
+    IN_CLUSTER,
+    KEY,
+    READY,
+    World,
+    new_world,
+    settled,
+)
 
 from kaito.api import labels
 from kaito.api.core import CONFIGMAPS, SERVICES, STATEFULSETS, STORAGE_CLASSES
@@ -161,3 +168,28 @@ def test_a_claim_that_is_too_small_for_another_model_is_made_anew() -> None:
     settled(world)
     assert len(_told(world, "WorkloadReplaced")) == 1
     assert (str(STATEFULSETS), Key("default", "w")) in world.objects
+
+
+@pytest.mark.parametrize("data", [None, {}, {"inference_config.yaml": "vllm: ["}])
+def test_a_configuration_that_turns_into_nonsense_leaves_the_model_ready(
+    data: Manifest | None,
+) -> None:
+    world = new_world(inference={"preset": {"name": "smollm2-135m-instruct"}, "config": "settings"})
+    meta = {"name": "settings", "namespace": "default"}
+    world.put(CONFIGMAPS, {"metadata": meta, "data": {"inference_config.yaml": "vllm: {}"}})
+    settled(world)
+    world.launch()
+    settled(world)
+    world.start_pod(**READY)
+    settled(world)
+    assert world.ready[0] == "True"
+    if data is None:
+        del world.objects[(str(CONFIGMAPS), Key("default", "settings"))]
+    else:
+        world.put(CONFIGMAPS, {"metadata": meta, "data": data})
+    before = _workload(world)
+    settled(world)
+    assert world.ready[0] == "True"
+    assert _workload(world) == before
+    (said,) = _told(world, "RolloutFailing")
+    assert "pod w-0 answers as before; the update fails: ConfigMap default/settings" in said

@@ -10,6 +10,7 @@ import msgspec
 from kaito.api import conditions, labels
 from kaito.api.core import (
     CONFIGMAPS,
+    JOBS,
     NODES,
     PODS,
     SERVICES,
@@ -17,8 +18,10 @@ from kaito.api.core import (
     STORAGE_CLASSES,
 )
 from kaito.api.meta import Key, Manifest, Object
+from kaito.api.modelmirror import MODELMIRRORS
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.nodepool import NODEPOOLS
+from kaito.api.report import REPORTS
 from kaito.api.resources import Resource
 from kaito.api.workspace import WORKSPACES
 from kaito.base.quantity import GIB
@@ -41,7 +44,7 @@ KEY = Key("default", "w")
 READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
 KINDS: tuple[Resource[Any], ...] = (
     *(WORKSPACES, NODECLAIMS, NODES, STATEFULSETS, SERVICES, PODS, CONFIGMAPS),
-    *(STORAGE_CLASSES, NODEPOOLS),
+    *(STORAGE_CLASSES, NODEPOOLS, JOBS, MODELMIRRORS, REPORTS),
 )
 MACHINE = Machine(name="laptop", cpus=8, memory_bytes=24 * GIB)
 
@@ -142,19 +145,19 @@ class World:
                     self.objects.pop((str(action.resource), action.key))
                 case Patch():
                     assert isinstance(action.patch, Mapping)
-                    self._merge((str(action.resource), action.key), action.patch["metadata"])
+                    self._merge((str(action.resource), action.key), dict(action.patch))
         if decision.status:
             live = self.objects[(str(WORKSPACES), KEY)]
-            live["status"] = {**live.get("status", {}), **decision.status.status}
+            live["status"] = _merged(live.get("status") or {}, decision.status.status)
         notes = (*(action.note for action in decision.actions), *decision.notes)
         self.events += [f"{note.reason}: {note.message}" for note in notes if note]
 
-    def _merge(self, where: tuple[str, Key], meta: Manifest) -> None:
-        live = self.objects[where]
-        if not meta["finalizers"] and live["metadata"].get("deletionTimestamp"):
+    def _merge(self, where: tuple[str, Key], patch: Manifest) -> None:
+        live = _merged(self.objects[where], patch)
+        if live["metadata"].get("deletionTimestamp") and not live["metadata"].get("finalizers"):
             del self.objects[where]
         else:
-            live["metadata"] = {**live["metadata"], "finalizers": meta["finalizers"]}
+            self.objects[where] = live
 
     def claim(self) -> Manifest:
         return next(m for (name, _), m in self.objects.items() if name == str(NODECLAIMS))
@@ -179,6 +182,19 @@ class World:
         found = conditions.find(self.observe().workspace.status.conditions, "WorkspaceReady")
         assert found is not None
         return found.status, found.reason, found.message
+
+
+def _merged(old: Manifest, patch: Manifest) -> Manifest:
+    """What an API server makes of a merge patch."""
+    found = dict(old)
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        elif isinstance(value, Mapping):
+            found[name] = _merged(found.get(name) or {}, dict(value))
+        else:
+            found[name] = value
+    return found
 
 
 def settled(world: World) -> World:

@@ -10,13 +10,20 @@ from kaito.base.clock import SystemClock
 from kaito.runtimes.weights.progress import Reporter
 
 
+def safetensors(size: int) -> bytes:
+    """A file of one tensor of `size` bytes."""
+    tensor = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    header = json.dumps({"weight": tensor}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A folder that holds a Phi-3 as far as its files tell."""
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"architectures": ["Phi3ForCausalLM"]}))
-    (folder / "model.safetensors").write_bytes(b"weights" * 1000)
+    (folder / "model.safetensors").write_bytes(safetensors(7000))
     (folder / "tokenizer.json").write_text("{}")
     return folder
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from kaito.api.runtime import ENV_HUB_AUTH, ENV_HUB_ENDPOINT
 from kaito.api.weight_source import HubSource
 from kaito.base.backoff import Backoff
 from kaito.base.clock import SystemClock
+from kaito.registry.web import Web, open_web
 from kaito.runtimes.weights.errors import SourceFailed
 from kaito.runtimes.weights.hub import fetch_hub
 from kaito.runtimes.weights.progress import Reporter
-from kaito.runtimes.weights.transfer import Transfer, open_transfer
 
 SHA = "c0ffee"
 WEIGHTS = bytes(range(256)) * 4096
@@ -80,12 +81,14 @@ class HubDouble:
         name, asked = request.match_info["name"], request.headers.get("Range", "")
         self.requests.append((name, asked))
         content = self.files[name]
-        first = int(asked.removeprefix("bytes=").rstrip("-") or 0)
+        first = int(asked.removeprefix("bytes=").partition("-")[0] or 0)
         rest = content[first:]
         if name == "model.safetensors" and self.damaged:
             self.damaged -= 1
             rest = b"\0" * len(rest)
-        response = web.StreamResponse(status=206 if first else 200)
+        response = web.StreamResponse(status=206 if asked else 200)
+        if asked:
+            response.headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
         response.content_length = len(rest)
         await response.prepare(request)
         if name == "model.safetensors" and self.cuts:
@@ -112,87 +115,85 @@ async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HubDouble]:
 
 
 @pytest.fixture
-async def transfer(reporter: Reporter) -> AsyncIterator[Transfer]:
-    async with open_transfer(SystemClock(), reporter) as opened:
-        yield Transfer(
-            session=opened.session,
-            clock=opened.clock,
-            reporter=opened.reporter,
-            backoff=Backoff(base=0.0, cap=0.0),
-        )
+async def client() -> AsyncIterator[Web]:
+    async with open_web(SystemClock()) as opened:
+        yield replace(opened, backoff=Backoff(base=0.0, cap=0.0))
 
 
 async def test_only_what_a_server_loads_is_fetched(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
-    commit = await fetch_hub(transfer, SOURCE, tmp_path)
-    assert commit == SHA
+    arrived = await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
+    assert arrived.revision == SHA
+    weights = hub.files["model.safetensors"]
+    assert arrived.sums == {"model.safetensors": hashlib.sha256(weights).hexdigest()}
     assert contents(tmp_path) == {
         name: hub.files[name] for name in ("config.json", "tokenizer.json", "model.safetensors")
     }
 
 
 async def test_a_cut_download_goes_on_where_it_stopped(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
     hub.cuts = 2
-    await fetch_hub(transfer, SOURCE, tmp_path)
+    await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
     assert (tmp_path / "model.safetensors").read_bytes() == WEIGHTS
     ranges = [asked for name, asked in hub.requests if name == "model.safetensors"]
     assert len(ranges) == 3
     assert ranges[0] == ""
-    assert 0 < int(ranges[1][6:-1]) < int(ranges[2][6:-1])
+    starts = [int(asked.removeprefix("bytes=").partition("-")[0]) for asked in ranges[1:]]
+    assert 0 < starts[0] < starts[1]
 
 
 async def test_what_an_earlier_try_left_is_not_fetched_again(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
     (tmp_path / "model.safetensors").write_bytes(WEIGHTS)
-    await fetch_hub(transfer, SOURCE, tmp_path)
+    await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
     assert "model.safetensors" not in [name for name, _ in hub.requests]
 
 
 async def test_a_damaged_file_is_fetched_once_more_then_given_up(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
     hub.damaged = 1
-    await fetch_hub(transfer, SOURCE, tmp_path)
+    await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
     assert (tmp_path / "model.safetensors").read_bytes() == WEIGHTS
     (tmp_path / "model.safetensors").unlink()
     hub.damaged = 2
     with pytest.raises(SourceFailed, match=r"model\.safetensors arrived damaged"):
-        await fetch_hub(transfer, SOURCE, tmp_path)
+        await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
 
 
 async def test_a_gated_model_asks_for_a_token_and_takes_it(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.token = "secret"
     with pytest.raises(SourceFailed, match="set HF_TOKEN"):
-        await fetch_hub(transfer, SOURCE, tmp_path)
+        await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
     monkeypatch.setenv(ENV_HUB_AUTH, "secret")
-    assert await fetch_hub(transfer, SOURCE, tmp_path) == SHA
+    assert (await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)).revision == SHA
 
 
 async def test_an_unknown_model_is_a_reason(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
     assert hub.requests == []
     with pytest.raises(SourceFailed, match="no such model or revision"):
-        await fetch_hub(transfer, HubSource("org/other"), tmp_path)
+        await fetch_hub(client, HubSource("org/other"), tmp_path, reporter=reporter)
 
 
 async def test_a_model_without_safetensors_is_a_reason(
-    hub: HubDouble, transfer: Transfer, tmp_path: Path
+    hub: HubDouble, client: Web, reporter: Reporter, tmp_path: Path
 ) -> None:
     del hub.files["model.safetensors"]
     with pytest.raises(SourceFailed, match="no safetensors"):
-        await fetch_hub(transfer, SOURCE, tmp_path)
+        await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)
 
 
 async def test_a_hub_that_is_not_there_is_a_reason_with_its_name(
-    transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Web, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENV_HUB_ENDPOINT, "http://127.0.0.1:9")
     with pytest.raises(SourceFailed, match=r"cannot reach 127\.0\.0\.1"):
-        await fetch_hub(transfer, SOURCE, tmp_path)
+        await fetch_hub(client, SOURCE, tmp_path, reporter=reporter)

@@ -7,17 +7,18 @@ import pytest
 
 from kaito.api.runtime import WEIGHTS_MANIFEST
 from kaito.runtimes.weights.errors import FolderInvalid
-from kaito.runtimes.weights.manifest import is_complete, read_record, write_record
+from kaito.runtimes.weights.manifest import Arrived, is_complete, read_record, write_record
 
 
 def test_the_manifest_lists_every_file_with_its_size_and_sum(model: Path) -> None:
-    write_record(model, key="phi", source="folder:/x", revision="abc")
+    write_record(model, key="phi", source="folder:/x", arrived=Arrived(revision="abc"))
     record = read_record(model)
     assert record is not None
     assert (record.key, record.source, record.revision) == ("phi", "folder:/x", "abc")
     weights = {file.name: file for file in record.files}["model.safetensors"]
-    assert weights.size == 7000
-    assert weights.sha256 == hashlib.sha256(b"weights" * 1000).hexdigest()
+    content = (model / "model.safetensors").read_bytes()
+    assert weights.size == len(content)
+    assert weights.sha256 == hashlib.sha256(content).hexdigest()
     assert is_complete(model)
 
 

@@ -1,108 +1,113 @@
-"""The registry source against a local server that speaks the distribution API."""
+"""Weights from a registry: artifacts, images, logins, and what is said when it does not work."""
 
+import base64
 import hashlib
+import io
+import json
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from registry_double import PASSWORD, USER, RegistryDouble, serving
 
 from kaito.api.weight_source import OciSource
 from kaito.base.clock import SystemClock
 from kaito.runtimes.weights.errors import SourceFailed
-from kaito.runtimes.weights.oci import Reference, fetch_oci, parse_reference
+from kaito.runtimes.weights.oci import fetch_oci
 from kaito.runtimes.weights.progress import Reporter
-from kaito.runtimes.weights.transfer import open_transfer
 
-CONTENT = b"weights" * 100
-DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-
-
-class RegistryDouble:
-    """A registry with one artifact, behind an anonymous token."""
-
-    def __init__(self) -> None:
-        self.titles = ["model.safetensors"]
-
-    def application(self) -> web.Application:
-        """The routes."""
-        app = web.Application()
-        app.router.add_get("/v2/models/tiny/manifests/1.0", self.manifest)
-        app.router.add_get(f"/v2/models/tiny/blobs/{DIGEST}", self.blob)
-        app.router.add_get("/token", self.token)
-        return app
-
-    async def token(self, request: web.Request) -> web.Response:
-        assert request.query["scope"] == "repository:models/tiny:pull"
-        return web.json_response({"token": "anonymous"})
-
-    async def manifest(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != "Bearer anonymous":
-            realm = request.url.with_path("/token")
-            scope = "repository:models/tiny:pull"
-            challenge = f'Bearer realm="{realm}",service="here",scope="{scope}"'
-            return web.Response(status=401, headers={"WWW-Authenticate": challenge})
-        layers = [
-            {
-                "digest": DIGEST,
-                "size": len(CONTENT),
-                "annotations": {"org.opencontainers.image.title": title},
-            }
-            for title in self.titles
-        ]
-        return web.json_response({"layers": layers}, headers={"Docker-Content-Digest": "sha256:m"})
-
-    async def blob(self, request: web.Request) -> web.Response:
-        return web.Response(body=CONTENT)
+OCI = "application/vnd.oci.image.manifest.v1+json"
+TAR = "application/vnd.oci.image.layer.v1.tar"
 
 
 @pytest.fixture
-async def registry() -> AsyncIterator[tuple[RegistryDouble, str]]:
-    double = RegistryDouble()
-    runner = web.AppRunner(double.application(), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield double, f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+async def double() -> AsyncIterator[RegistryDouble]:
+    made = RegistryDouble()
+    async with serving(made):
+        yield made
+
+
+async def fetch(host: str, folder: Path, reporter: Reporter, *secrets: Path) -> str:
+    source = OciSource(f"{host}/models/tiny:1")
+    arrived = await fetch_oci(
+        source,
+        folder,
+        pull_secrets=tuple(map(str, secrets)),
+        clock=SystemClock(),
+        reporter=reporter,
+    )
+    for name, total in arrived.sums.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == total
+    return arrived.revision
+
+
+def publish(double: RegistryDouble, layers: list[dict[str, object]]) -> str:
+    document = {"schemaVersion": 2, "mediaType": OCI, "layers": layers}
+    return double.add_manifest("models/tiny", "1", document, OCI)
+
+
+def file_layer(double: RegistryDouble, title: str, content: bytes) -> dict[str, object]:
+    return {
+        "mediaType": "application/octet-stream",
+        "digest": double.add_blob("models/tiny", content),
+        "size": len(content),
+        "annotations": {"org.opencontainers.image.title": title},
+    }
 
 
 async def test_an_artifacts_layers_become_files(
-    registry: tuple[RegistryDouble, str], reporter: Reporter, tmp_path: Path
+    double: RegistryDouble, reporter: Reporter, tmp_path: Path
 ) -> None:
-    source = OciSource(f"{registry[1]}/models/tiny:1.0")
-    async with open_transfer(SystemClock(), reporter) as transfer:
-        assert await fetch_oci(transfer, source, tmp_path) == "sha256:m"
-    assert (tmp_path / "model.safetensors").read_bytes() == CONTENT
+    digest = publish(double, [file_layer(double, "model.safetensors", b"weights")])
+    assert await fetch(double.host, tmp_path, reporter) == digest
+    assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
 
 
-async def test_a_layer_may_not_lead_out_of_the_folder(
-    registry: tuple[RegistryDouble, str], reporter: Reporter, tmp_path: Path
+async def test_an_old_image_of_weights_is_read(
+    double: RegistryDouble, reporter: Reporter, tmp_path: Path
 ) -> None:
-    registry[0].titles = ["../evil", "/etc/evil", ""]
-    source = OciSource(f"{registry[1]}/models/tiny:1.0")
-    async with open_transfer(SystemClock(), reporter) as transfer:
-        with pytest.raises(SourceFailed, match="no layer with a file's name"):
-            await fetch_oci(transfer, source, tmp_path)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in ("usr/bin/python", "workspace/weights/model.safetensors"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 7
+            tar.addfile(entry, io.BytesIO(b"weights"))
+    content = buffer.getvalue()
+    digest = double.add_blob("models/tiny", content)
+    publish(double, [{"mediaType": TAR, "digest": digest, "size": len(content)}])
+    await fetch(double.host, tmp_path, reporter)
+    assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
+    assert not (tmp_path / "python").exists()
+
+
+async def test_a_mounted_secret_opens_the_registry_and_is_named_when_it_does_not(
+    double: RegistryDouble, reporter: Reporter, tmp_path: Path
+) -> None:
+    double.faults.auth = "bearer"
+    publish(double, [file_layer(double, "model.safetensors", b"weights")])
+    secret = tmp_path / "regcred"
+    secret.mkdir()
+    with pytest.raises(SourceFailed, match=r"refuses access .* no login was given"):
+        await fetch(double.host, tmp_path / "to", reporter, secret)
+    for password in ("wrong", PASSWORD):
+        auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        text = json.dumps({"auths": {double.host: {"auth": auth}}})
+        (secret / ".dockerconfigjson").write_text(text)
+        if password == "wrong":
+            with pytest.raises(SourceFailed, match="the logins of regcred do not open it"):
+                await fetch(double.host, tmp_path / "to", reporter, secret)
+    await fetch(double.host, tmp_path / "to", reporter, secret)
+    assert (tmp_path / "to" / "model.safetensors").exists()
 
 
 async def test_a_missing_artifact_is_a_reason(
-    registry: tuple[RegistryDouble, str], reporter: Reporter, tmp_path: Path
+    double: RegistryDouble, reporter: Reporter, tmp_path: Path
 ) -> None:
-    async with open_transfer(SystemClock(), reporter) as transfer:
-        with pytest.raises(SourceFailed, match="no such artifact"):
-            await fetch_oci(transfer, OciSource(f"{registry[1]}/models/other:1"), tmp_path)
+    with pytest.raises(SourceFailed, match="no such artifact"):
+        await fetch(double.host, tmp_path, reporter)
 
 
-@pytest.mark.parametrize(
-    ("text", "reference"),
-    [
-        ("ghcr.io/a/b:1", ("https://ghcr.io", "a/b", "1")),
-        ("localhost:5000/a", ("http://localhost:5000", "a", "latest")),
-        ("r.io/a/b@sha256:ab", ("https://r.io", "a/b", "sha256:ab")),
-    ],
-)
-def test_references_are_read_as_registries_write_them(
-    text: str, reference: tuple[str, str, str]
-) -> None:
-    base, repository, version = reference
-    assert parse_reference(text) == Reference(base=base, repository=repository, version=version)
+async def test_a_reference_that_is_none_is_a_reason(reporter: Reporter, tmp_path: Path) -> None:
+    with pytest.raises(SourceFailed, match="is not understood"):
+        await fetch("Not A Host", tmp_path, reporter)

@@ -1,0 +1,113 @@
+"""Pulling an artifact of 1 GB from a registry on this machine, beside `curl` of the same bytes.
+
+    .venv/bin/python benchmarks/pull.py [--runs 5] [--mebibytes 1024]
+
+Both write a file on the same disk, one after the other, the order changing from pair to pair. Ours
+also computes the sha256 of every byte, which curl does not. The registry is Debian's.
+"""
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import _report
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+import docker_registry
+
+from kaito.base.clock import SystemClock
+from kaito.base.quantity import MIB
+from kaito.registry.client import open_registry
+from kaito.registry.content import LocalFile, pull_content, push_content
+from kaito.registry.credentials import ANONYMOUS
+from kaito.registry.progress import Unwatched
+from kaito.registry.reference import parse_reference
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--mebibytes", type=int, default=1024)
+    options = parser.parse_args()
+    _report.print_machine("kaito", "aiohttp")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        with docker_registry.running_registry(root) as host:
+            _compare(root, f"{host}/bench/model:1", options.runs, options.mebibytes)
+
+
+def _compare(root: Path, text: str, runs: int, mebibytes: int) -> None:
+    reference = parse_reference(text)
+    source = root / "weights"
+    with Path("/dev/urandom").open("rb") as noise, source.open("wb") as stream:
+        for _ in range(mebibytes):
+            stream.write(noise.read(MIB))
+    asyncio.run(_push(text, source))
+    source.unlink()
+    digest = _only_layer(root)
+    url = f"http://{reference.registry}/v2/{reference.repository}/blobs/{digest}"
+    ours: list[float] = []
+    theirs: list[float] = []
+    # One of each before it counts: the registry's file comes into memory.
+    for number in range(runs + 1):
+        order = (_pull, _curl) if number % 2 else (_curl, _pull)
+        found = {measure: measure(root, text, url) for measure in order}
+        if number:
+            ours.append(found[_pull])
+            theirs.append(found[_curl])
+    size = mebibytes
+    _report.print_figure("kaito pull, verified", [size / one for one in ours], unit="MiB/s")
+    _report.print_figure("curl, not verified", [size / one for one in theirs], unit="MiB/s")
+    ratios = [other / own for own, other in zip(ours, theirs, strict=True)]
+    _report.print_figure("the two, pair by pair", ratios, unit="times", target="at least 0.8")
+
+
+def _pull(root: Path, text: str, _url: str) -> float:
+    target = root / "pulled"
+    started = time.perf_counter()
+    asyncio.run(_pull_into(text, target))
+    spent = time.perf_counter() - started
+    shutil.rmtree(target)
+    return spent
+
+
+def _curl(root: Path, _text: str, url: str) -> float:
+    target = root / "curled"
+    started = time.perf_counter()
+    subprocess.run(["curl", "-sf", "-o", str(target), url], check=True)
+    spent = time.perf_counter() - started
+    target.unlink()
+    return spent
+
+
+async def _pull_into(text: str, target: Path) -> None:
+    async with open_registry(ANONYMOUS, clock=SystemClock()) as registry:
+        await pull_content(registry, parse_reference(text), target, progress=Unwatched())
+
+
+async def _push(text: str, source: Path) -> None:
+    async with open_registry(ANONYMOUS, clock=SystemClock()) as registry:
+        await push_content(
+            registry,
+            parse_reference(text),
+            [LocalFile(name="weights", path=source)],
+            artifact_type="application/vnd.kaito.benchmark",
+            annotations={},
+            progress=Unwatched(),
+        )
+
+
+def _only_layer(root: Path) -> str:
+    """The largest blob that the registry keeps is the one that was pushed."""
+    blobs = root.glob("store/docker/registry/v2/blobs/sha256/*/*/data")
+    return f"sha256:{max(blobs, key=lambda path: path.stat().st_size).parent.name}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""`kaito tune status`: how far a tuning job is. Exit status 1 where it failed."""
+
+import argparse
+import shutil
+import sys
+from typing import Any
+
+import msgspec
+
+from kaito.api.meta import Key
+from kaito.api.report import LossPoint
+from kaito.api.workspace import TuningStatus, Workspace
+from kaito.cli.arguments import add_cluster_options, add_output_option
+from kaito.cli.output import print_document
+from kaito.cli.target import choose_target, run_with_client
+from kaito.cli.tuning.reading import read_record, read_tuning
+from kaito.cli.tuning.standing import curve_of, point_of, render_standing
+from kaito.cli.waiting import states_of
+from kaito.kube.client import Client
+
+_OVER = ("Succeeded", "Failed")
+_UP_AND_CLEAR = "\x1b[{}F\x1b[J"
+"""To the start of so many lines above, and away with everything below."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="name of the tuning workspace")
+    parser.add_argument(
+        "-w", "--watch", action="store_true", help="until it has ended, redrawing as it goes on"
+    )
+    add_output_option(parser, "json", "yaml")
+    add_cluster_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print how far it is; scripts learn from the exit status whether it failed."""
+    target = choose_target(arguments)
+    key = Key(target.namespace, arguments.name.rpartition("/")[2])
+
+    async def work(client: Client) -> int:
+        workspace, _ = await read_tuning(client, key)
+        if arguments.watch:
+            return await _watch(client, key)
+        if arguments.output:
+            print_document(_to_document(workspace), arguments.output)
+        else:
+            record = await read_record(client, key)
+            seen = point_of(workspace.status.tuning)
+            print(_render(workspace, curve_of(record, (seen,) if seen else ())))
+        return _exit_status(workspace)
+
+    return run_with_client(target, work)
+
+
+async def _watch(client: Client, key: Key) -> int:
+    """Redraw with each change; where lines stay, one line a change of phase or step."""
+    seen: list[LossPoint] = []
+    height, before = 0, ""
+    async for workspace in states_of(client, key):
+        point = point_of(workspace.status.tuning)
+        if point is not None and (not seen or seen[-1].step < point.step):
+            seen.append(point)
+        if sys.stdout.isatty():
+            text = _render(workspace, curve_of(await read_record(client, key), seen))
+            clear = _UP_AND_CLEAR.format(height) if height else ""
+            print(f"{clear}{text}", flush=True)
+            height = text.count("\n") + 1
+        elif (line := _line(workspace)) != before:
+            print(line, flush=True)
+            before = line
+        if workspace.status.state in _OVER:
+            return _exit_status(workspace)
+    return 0
+
+
+def _line(workspace: Workspace) -> str:
+    status = workspace.status.tuning or TuningStatus(phase="Waiting")
+    parts = [f"{status.phase.lower():<10}"]
+    if status.steps:
+        parts.append(f"step {status.step} of {status.steps}")
+    if status.loss:
+        parts.append(f"loss {status.loss}")
+    if status.result:
+        parts.append(status.result)
+    return "  ".join(parts).rstrip()
+
+
+def _render(workspace: Workspace, curve: tuple[LossPoint, ...]) -> str:
+    width = shutil.get_terminal_size().columns
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    return render_standing(workspace, curve, width=min(width, 100), unicode=unicode)
+
+
+def _to_document(workspace: Workspace) -> dict[str, Any]:
+    status = workspace.status
+    return {
+        "namespace": workspace.metadata.namespace,
+        "name": workspace.metadata.name,
+        "state": status.state or "Pending",
+        "tuning": msgspec.to_builtins(status.tuning or TuningStatus(phase="Waiting")),
+    }
+
+
+def _exit_status(workspace: Workspace) -> int:
+    return 1 if workspace.status.state == "Failed" else 0

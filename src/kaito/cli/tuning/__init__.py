@@ -1,0 +1,1 @@
+"""What the verbs of `kaito tune` read, draw and write."""

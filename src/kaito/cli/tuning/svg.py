@@ -1,0 +1,132 @@
+"""Charts as inline SVG: lines over steps, and bars of a histogram. Pure.
+
+Colours come from the page's own custom properties, so that both follow its light and dark.
+"""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from kaito.api.tuning_record import Bucket
+
+_WIDTH, _HEIGHT = 720, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 34
+_TICKS = 4
+
+Point = tuple[float, float]
+
+
+def line_chart(series: Sequence[tuple[str, Sequence[Point]]], *, title: str) -> str:
+    """One line for each series, classes `s0`, `s1`, ...; empty for fewer than two points."""
+    points = [point for _, line in series for point in line]
+    if len(points) < 2:
+        return ""
+    low, high = _nice(min(y for _, y in points), max(y for _, y in points))
+    first, last = min(x for x, _ in points), max(x for x, _ in points)
+    place = _Scale((first, last), (low, high))
+    parts = [_grid(place, low, high), _axis(place, first, last)]
+    for number, (name, line) in enumerate(series):
+        path = " ".join(f"{place.x(x):.1f},{place.y(y):.1f}" for x, y in line)
+        label = f"<title>{escape(name)}</title>"
+        if len(line) == 1:
+            x, y = line[0]
+            parts.append(
+                f'<circle class="s{number}" cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="4">'
+                f"{label}</circle>"
+            )
+        else:
+            parts.append(f'<polyline class="s{number}" points="{path}">{label}</polyline>')
+        parts += _marks(place, line, number) if len(line) <= _TICKS * 5 else []
+    return _figure(parts, title)
+
+
+def bar_chart(buckets: Sequence[Bucket], *, title: str) -> str:
+    """Samples by their number of tokens."""
+    if not buckets:
+        return ""
+    most = max(bucket.count for bucket in buckets) or 1
+    place = _Scale((0, len(buckets)), (0, most))
+    width = (place.x(1) - place.x(0)) * 0.86
+    parts = []
+    every = max(len(buckets) // 12, 1)
+    for number, bucket in enumerate(buckets):
+        x, y = place.x(number + 0.07), place.y(bucket.count)
+        height = place.y(0) - y
+        tip = f"<title>{bucket.count} samples of up to {bucket.upto} tokens</title>"
+        parts.append(
+            f'<rect class="bar" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+            f'height="{height:.1f}" rx="2">{tip}</rect>'
+        )
+        middle = x + width / 2
+        if bucket.count:
+            parts.append(_text(middle, y - 4, str(bucket.count), "middle"))
+        if number % every == 0:
+            parts.append(_text(middle, _HEIGHT - 14, str(bucket.upto), "middle"))
+    base = place.y(0)
+    parts.append(
+        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>'
+    )
+    return _figure(parts, title)
+
+
+class _Scale:
+    """From values to the drawing's units; its y axis points down."""
+
+    def __init__(self, across: Point, up: Point) -> None:
+        self._x0, self._x1 = across
+        self._y0, self._y1 = up
+
+    def x(self, value: float) -> float:
+        """Where a value stands from left to right."""
+        share = (value - self._x0) / ((self._x1 - self._x0) or 1)
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        """Where a value stands from the top."""
+        share = (value - self._y0) / ((self._y1 - self._y0) or 1)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _nice(low: float, high: float) -> Point:
+    """Round bounds around all values."""
+    span = (high - low) or abs(high) or 1.0
+    step = 10 ** math.floor(math.log10(span / _TICKS))
+    step = next(step * times for times in (1, 2, 5, 10) if step * times * _TICKS >= span)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
+
+
+def _grid(place: _Scale, low: float, high: float) -> str:
+    lines = []
+    for tick in range(_TICKS + 1):
+        value = low + (high - low) * tick / _TICKS
+        y = place.y(value)
+        lines.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        lines.append(_text(_LEFT - 8, y + 4, f"{value:.3g}", "end"))
+    return "".join(lines)
+
+
+def _axis(place: _Scale, first: float, last: float) -> str:
+    steps = sorted({round(first + (last - first) * tick / _TICKS) for tick in range(_TICKS + 1)})
+    return "".join(_text(place.x(step), _HEIGHT - 14, str(step), "middle") for step in steps)
+
+
+def _marks(place: _Scale, line: Sequence[Point], number: int) -> list[str]:
+    return [
+        f'<circle class="s{number}" cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="3">'
+        f"<title>step {x:g}: {y:.4f}</title></circle>"
+        for x, y in line
+    ]
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _figure(parts: Sequence[str], title: str) -> str:
+    body = "".join(parts)
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"{body}</svg>"
+    )

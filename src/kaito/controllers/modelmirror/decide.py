@@ -1,0 +1,311 @@
+"""From what was observed of a ModelMirror to what to do about it. Pure.
+
+A download that failed for good (the Job has tried three times more by itself) is tried anew after
+one minute, two, four, up to half an hour. Each try is a Job of its own; the one before goes when
+the next is made, so that what failed can be looked at until then.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from kaito.api import conditions
+from kaito.api.core import JOBS, Job
+from kaito.api.meta import Condition
+from kaito.api.modelmirror import MIRROR_READY, MODELMIRRORS, MirrorDownload, ModelMirrorStatus
+from kaito.api.workspace import TransferStatus
+from kaito.controllers.modelmirror.observed import Observed, is_own
+from kaito.controllers.modelmirror.volumes import CLAIMS
+from kaito.controllers.workspace.pod_progress import describe_transfer
+from kaito.controllers.workspace.pod_reason import explain_pod
+from kaito.kube.controller.decision import (
+    NOTHING,
+    Action,
+    Create,
+    Decision,
+    Delete,
+    Note,
+    StatusWrite,
+)
+from kaito.render.mirror import (
+    access_mode,
+    mirror_namespace,
+    mirror_volume,
+    render_claim,
+    render_download,
+)
+from kaito.render.settings import RenderSettings
+
+STORAGE_READY = "StorageReady"
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSettings:
+    """The controller's surroundings."""
+
+    render: RenderSettings
+    needs_class: bool = True
+    """False where a claim is a folder of the machine, whatever its class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What one look at a mirror comes to."""
+
+    storage: Condition
+    ready: Condition
+    actions: tuple[Action, ...] = ()
+    download: MirrorDownload | None = None
+    failure: str = ""
+    completed: datetime | None = None
+    wait: float | None = None
+
+
+def decide(observed: Observed, settings: MirrorSettings, now: datetime) -> Decision:
+    """What is missing is made; what there is is told."""
+    mirror = observed.mirror
+    if mirror.metadata.is_deleting or mirror.spec is None:
+        return NOTHING  # what it made is owned by it
+    is_static = mirror.spec.mode == "Static"
+    found = _static(observed) if is_static else _managed(observed, settings, now)
+    return Decision(
+        actions=found.actions,
+        status=_status(observed, found, now),
+        notes=_notes(observed, found),
+        requeue_after=found.wait,
+        why=tuple(f"{c.type}={c.status}: {c.reason}: {c.message}" for c in (found.ready,)),
+    )
+
+
+def _static(observed: Observed) -> _Found:
+    volume, namespace = mirror_volume(observed.mirror), mirror_namespace(observed.mirror)
+    name = f"PersistentVolumeClaim {namespace}/{volume.claim}"
+    if observed.claim is None:
+        message = (
+            f"{name} does not exist; create it with the weights in it, or name another with the "
+            "annotation kaito.sh/mirror-claim"
+        )
+        return _stuck("PVCNotFound", message)
+    storage = _lacks(STORAGE_READY, "PVCPending", f"{name} is {observed.claim.status.phase}")
+    if observed.claim.status.phase == "Bound":
+        storage = _holds(STORAGE_READY, "PVCBound", f"{name} is bound")
+    ready = _holds(MIRROR_READY, "StaticMirror", f"{name}, folder {volume.path or '/'}")
+    # Some classes bind a claim only when a pod mounts it, which is then the Workspace's.
+    return _Found(storage=storage, ready=ready)
+
+
+def _managed(observed: Observed, settings: MirrorSettings, now: datetime) -> _Found:
+    if refused := _refuse(observed, settings):
+        return refused
+    mirror, claim = observed.mirror, observed.claim
+    if claim is None:
+        provisioner = observed.storage_class.provisioner if observed.storage_class else ""
+        mode = access_mode(provisioner, mirror.metadata.annotations)
+        create = Create(resource=CLAIMS, manifest=render_claim(mirror, mode))
+        message = f"PersistentVolumeClaim {mirror.metadata.name} is being made"
+        storage = _lacks(STORAGE_READY, "PVCPending", message)
+        return _Found(
+            storage=storage, ready=_lacks(MIRROR_READY, "PVCPending", message), actions=(create,)
+        )
+    storage = _storage(observed)
+    if completed := _completed(observed):
+        message = f"{mirror_volume(mirror).path} of PersistentVolumeClaim {claim.key} is complete"
+        ready = _holds(MIRROR_READY, "DownloadSucceeded", message)
+        return _Found(storage=storage, ready=ready, completed=completed)
+    if not observed.jobs or _condition(observed.jobs[-1], "Complete"):
+        # What is complete filled a volume that is gone.
+        message = "the download is being started"
+        return _Found(
+            storage=storage,
+            ready=_lacks(MIRROR_READY, "Downloading", message),
+            actions=_start(observed, settings),
+        )
+    if failed := _condition(observed.jobs[-1], "Failed"):
+        return _retry(observed, settings, failed, storage, now)
+    return _downloading(observed, storage)
+
+
+def _refuse(observed: Observed, settings: MirrorSettings) -> _Found | None:
+    """What only a person can mend."""
+    spec, namespace = observed.mirror.spec, mirror_namespace(observed.mirror)
+    assert spec is not None
+    if spec.source is None or spec.storage is None:
+        return _stuck("InvalidSpec", "spec.source and spec.storage are required with mode Managed")
+    secret = spec.source.access_secret
+    if secret is not None and secret.namespace not in ("", namespace):
+        return _stuck(
+            "InvalidSpec",
+            f"Secret {secret.namespace}/{secret.name} cannot be mounted in {namespace}, where the "
+            "download runs; copy it there, or set jobNamespace to its namespace",
+        )
+    if observed.claim is not None and not is_own(observed):
+        return _stuck(
+            "NameConflict",
+            f"PersistentVolumeClaim {observed.claim.key} exists already and does not belong to "
+            "this mirror; delete it, or use it as it is with mode: Static",
+        )
+    if observed.claim is None and settings.needs_class and observed.storage_class is None:
+        return _stuck(
+            "StorageClassNotFound",
+            f"there is no StorageClass {spec.storage.storage_class_name}; "
+            "see: kubectl get storageclasses",
+        )
+    return None
+
+
+def _storage(observed: Observed) -> Condition:
+    assert observed.claim is not None
+    name, phase = f"PersistentVolumeClaim {observed.claim.key}", observed.claim.status.phase
+    if phase == "Bound":
+        return _holds(STORAGE_READY, "PVCBound", f"{name} is bound")
+    message = f"{name} is {phase}; see: kubectl describe pvc -n "
+    message += f"{observed.claim.metadata.namespace} {observed.claim.metadata.name}"
+    return _lacks(STORAGE_READY, f"PVC{phase}", message)
+
+
+def _completed(observed: Observed) -> datetime | None:
+    """When the volume at hand was filled; a newer volume under its name is empty."""
+    assert observed.claim is not None
+    filled = observed.mirror.status.last_download_time
+    if observed.jobs:
+        done = _condition(observed.jobs[-1], "Complete")
+        filled = (done.last_transition_time or filled) if done else None
+    made = observed.claim.metadata.creation_timestamp
+    return None if filled is None or (made is not None and made > filled) else filled
+
+
+def _start(observed: Observed, settings: MirrorSettings) -> tuple[Action, ...]:
+    """The next download, in the place of the last."""
+    number = observed.number + 1
+    manifest = render_download(observed.mirror, number, settings.render)
+    text = f"download {number} of {_model(observed)} started"
+    note = Note(about=observed.mirror, reason="DownloadStarted", message=text)
+    start = Create(resource=JOBS, manifest=manifest, note=note)
+    ended = (Delete(resource=JOBS, key=j.key, uid=j.metadata.uid) for j in observed.jobs)
+    return (start, *ended)
+
+
+def _retry(
+    observed: Observed,
+    settings: MirrorSettings,
+    failed: Condition,
+    storage: Condition,
+    now: datetime,
+) -> _Found:
+    reason, why = "DownloadFailed", failed.message or "the download failed"
+    if observed.pods:
+        told, message = explain_pod(observed.pods[-1], is_preset=False)
+        reason = {"ContainerOOMKilled": "DownloadOOMKilled", "PodEvicted": "DownloadEvicted"}.get(
+            told, reason
+        )
+        why = message
+    pause = min(_FIRST_PAUSE * 2 ** min(observed.number - 1, 10), _LONGEST_PAUSE)
+    due = (failed.last_transition_time or now) + pause
+    if now < due:
+        message = f"{why}; it is tried again {round(pause.total_seconds() / 60)} min after it ended"
+        ready = _lacks(MIRROR_READY, reason, message)
+        wait = (due - now).total_seconds()
+        return _Found(storage=storage, ready=ready, failure=why, wait=wait)
+    ready = _lacks(MIRROR_READY, reason, f"{why}; it is being tried again")
+    return _Found(storage=storage, ready=ready, failure=why, actions=_start(observed, settings))
+
+
+def _downloading(observed: Observed, storage: Condition) -> _Found:
+    failure = observed.mirror.status.failure_message
+    if observed.report is not None and observed.report.stages:
+        running = observed.report.stages[-1]
+        if running.name == "download" and not running.is_over:
+            left = running.eta_seconds
+            speed = (running.total - running.done) // left if left > 0 else 0
+            said = describe_transfer(
+                TransferStatus(
+                    done=running.done,
+                    total=running.total,
+                    eta_seconds=max(left, 0),
+                    source=_model(observed),
+                )
+            )
+            return _Found(
+                storage=storage,
+                ready=_lacks(MIRROR_READY, "Downloading", said),
+                download=MirrorDownload(speed_bytes_per_second=speed, remaining_seconds=left),
+                failure=failure,
+            )
+    message = f"{_model(observed)} is being downloaded"
+    if observed.pods and not observed.pods[-1].is_ready:
+        message = f"{message}; {explain_pod(observed.pods[-1], is_preset=False)[1]}"
+    return _Found(
+        storage=storage, ready=_lacks(MIRROR_READY, "Downloading", message), failure=failure
+    )
+
+
+def _status(observed: Observed, found: _Found, now: datetime) -> StatusWrite | None:
+    mirror = observed.mirror
+    old = mirror.status
+    held = (found.storage, found.ready)
+    new = ModelMirrorStatus(
+        phase="Ready" if found.ready.is_true else "Pending",
+        model_path=mirror_volume(mirror).path,
+        conditions=conditions.merge(
+            old.conditions, held, now=now, generation=mirror.metadata.generation
+        ),
+        failure_message=found.failure,
+        last_download_time=found.completed or old.last_download_time,
+        download=found.download,
+    )
+    if new == old:
+        return None
+    return StatusWrite(
+        resource=MODELMIRRORS,
+        key=mirror.key,
+        resource_version=mirror.metadata.resource_version,
+        status={
+            "phase": new.phase,
+            "modelPath": new.model_path or None,
+            "conditions": [{"status": c.status, **msgspec.to_builtins(c)} for c in new.conditions],
+            "failureMessage": new.failure_message or None,
+            "lastDownloadTime": msgspec.to_builtins(new.last_download_time),
+            "download": msgspec.to_builtins(new.download),
+        },
+    )
+
+
+def _notes(observed: Observed, found: _Found) -> tuple[Note, ...]:
+    """One event when it becomes usable, stops to be, or fails in another way."""
+    before = conditions.find(observed.mirror.status.conditions, MIRROR_READY)
+    new = found.ready
+    if before is not None and (before.status, before.reason) == (new.status, new.reason):
+        return ()
+    if not new.is_true and new.reason in ("Downloading", "PVCPending"):
+        return ()
+    type_: Literal["Normal", "Warning"] = "Normal" if new.is_true else "Warning"
+    return (Note(about=observed.mirror, reason=new.reason, message=new.message, type=type_),)
+
+
+def _stuck(reason: str, message: str) -> _Found:
+    return _Found(
+        storage=_lacks(STORAGE_READY, reason, message),
+        ready=_lacks(MIRROR_READY, reason, message),
+    )
+
+
+def _condition(job: Job, type_: str) -> Condition | None:
+    found = conditions.find(job.status.conditions, type_)
+    return found if found is not None and found.is_true else None
+
+
+def _model(observed: Observed) -> str:
+    source = observed.mirror.spec.source if observed.mirror.spec else None
+    return f"hub:{source.model_id}" if source else ""
+
+
+def _holds(type_: str, reason: str, message: str) -> Condition:
+    return Condition(type=type_, status="True", reason=reason, message=message)
+
+
+def _lacks(type_: str, reason: str, message: str) -> Condition:
+    return Condition(type=type_, status="False", reason=reason, message=message)

@@ -1,0 +1,108 @@
+"""Weights from a ModelMirror: which one a Workspace uses, and whether it may. Pure.
+
+The annotation `kaito.sh/model-mirror` names one, or says `auto`: then one is used where it is ready
+at the start, and nobody waits for one. What runs keeps the volume that it started with.
+"""
+
+from dataclasses import replace
+
+from kaito.api import conditions, labels
+from kaito.api.modelmirror import MIRROR_READY, ModelMirror
+from kaito.api.workspace import MODEL_MIRROR_READY
+from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed
+from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_claim
+from kaito.render.served_model import MirrorVolume, ServedModel
+
+
+def choose_mirror(observed: Observed) -> Step | None:
+    """What the condition says of the mirror that is used; None where there is none."""
+    wanted = observed.workspace.metadata.annotations.get(labels.MODEL_MIRROR, "")
+    if not wanted or observed.preset is None:
+        return None
+    if wanted == AUTO_MIRROR:
+        mirror = _choose(observed)
+        return _uses(mirror) if mirror is not None else None
+    if not observed.mirrors:
+        why = f"there is no ModelMirror {wanted}, named by the annotation {labels.MODEL_MIRROR}"
+        return _lacks("ModelMirrorNotFound", f"{why}; create it, or remove the annotation")
+    refused = _refuse(observed, observed.mirrors[0])
+    return refused or _uses(observed.mirrors[0])
+
+
+def with_mirror(model: ServedModel, observed: Observed, step: Step | None) -> ServedModel:
+    """The model with the volume of the mirror that `step` found to be good."""
+    volume = _volume(observed) if step is not None and not step.blocks else None
+    return model if volume is None else replace(model, mirror=volume, nvme=None)
+
+
+def _volume(observed: Observed) -> MirrorVolume | None:
+    wanted = observed.workspace.metadata.annotations.get(labels.MODEL_MIRROR, "")
+    mirror = _choose(observed) if wanted == AUTO_MIRROR else observed.mirrors[0]
+    return mirror_volume(mirror) if mirror is not None else None
+
+
+def _choose(observed: Observed) -> ModelMirror | None:
+    """One that may be used now; for what runs already, the one it runs from or none."""
+    found = [mirror for mirror in observed.mirrors if _refuse(observed, mirror) is None]
+    found = [mirror for mirror in found if _model(mirror)]
+    if observed.owned is not None:
+        claim = mounted_claim(observed.owned.spec.template.spec.get("volumes"))
+        found = [mirror for mirror in found if mirror_volume(mirror).claim == claim]
+    return next(iter(found), None)
+
+
+def _refuse(observed: Observed, mirror: ModelMirror) -> Step | None:
+    """Why the mirror cannot be used, now or ever."""
+    name, workspace = f"ModelMirror {mirror.metadata.name}", observed.workspace
+    namespace, model = mirror_namespace(mirror), _model(mirror)
+    assert observed.preset is not None
+    if namespace != workspace.metadata.namespace:
+        return _lacks(
+            "ModelMirrorElsewhere",
+            f"{name} keeps its volume in namespace {namespace}, and a pod mounts only volumes of "
+            f"its own; make a mirror with jobNamespace: {workspace.metadata.namespace}",
+        )
+    if model and model.lower() != observed.preset.hub_id.lower():
+        return _lacks(
+            "ModelMirrorMismatch",
+            f"{name} has {model}, and {observed.preset.name} is {observed.preset.hub_id}; "
+            "name another mirror",
+        )
+    if _is_gated(mirror) and not _access_secret(observed):
+        return _lacks(
+            "ModelMirrorAccess",
+            f"{name} has weights that only who has access to may use; name your own Secret in "
+            "inference.preset.presetOptions.modelAccessSecret",
+        )
+    ready = conditions.find(mirror.status.conditions, MIRROR_READY)
+    if ready is None or not ready.is_true:
+        said = f": {ready.message}" if ready is not None and ready.message else ""
+        return _lacks("ModelMirrorNotReady", f"{name} is not ready{said}")
+    return None
+
+
+def _is_gated(mirror: ModelMirror) -> bool:
+    source = mirror.spec.source if mirror.spec else None
+    return source is not None and source.access_secret is not None
+
+
+def _access_secret(observed: Observed) -> str:
+    inference = observed.workspace.inference
+    preset = inference.preset if inference is not None else None
+    return preset.preset_options.model_access_secret if preset is not None else ""
+
+
+def _model(mirror: ModelMirror) -> str:
+    """The model it was made of; empty for a static one, which nobody can tell of."""
+    source = mirror.spec.source if mirror.spec else None
+    return source.model_id if source is not None else ""
+
+
+def _uses(mirror: ModelMirror) -> Step:
+    message = f"the weights are those of ModelMirror {mirror.metadata.name}"
+    return Step(conditions=(holds(MODEL_MIRROR_READY, "ModelMirrorReady", message),))
+
+
+def _lacks(reason: str, message: str) -> Step:
+    return Step(conditions=(lacks(MODEL_MIRROR_READY, reason, message),), blocks=True)

@@ -1,0 +1,115 @@
+"""JobStarted: the Job is there, made from what the Workspace says now, and runs unless paused.
+
+Two never run at once: a Job of other settings is deleted in the foreground, which takes its pods
+along, and the next is created under its name only once nothing of it is left.
+"""
+
+from dataclasses import dataclass
+
+from kaito.api import labels
+from kaito.api.core import JOBS, Job
+from kaito.api.meta import Condition, Manifest
+from kaito.api.workspace import JOB_STARTED
+from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.controllers.workspace.tuning_verdict import Verdict, judge_job
+from kaito.kube.controller.decision import Action, Create, Delete, Note, Patch
+from kaito.render.tuning import has_volume
+
+_PENDING = "WorkspaceTuningJobStatusPending"
+_STARTED = "WorkspaceTuningJobStatusStarted"
+_FAILED = "WorkspaceTuningJobStatusFailed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStep:
+    """The step, and how the work stands where nodes are not all there is to say."""
+
+    step: Step
+    verdict: Verdict | None = None
+    """None: what blocks before it counts."""
+
+
+def decide_job(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobStep:
+    """Create, replace, pause or resume; `may_start` says that its node is ready."""
+    job = observed.job
+    if job is not None and observed.owned_job is None:
+        message = (
+            f"a Job {job.key} exists already and does not belong to this workspace; delete it, or "
+            "rename the workspace"
+        )
+        return _lacks("NameConflict", message, state="failed")
+    if job is None:
+        return _create(observed, wanted, may_start=may_start)
+    if job.metadata.is_deleting:
+        return _lacks(_PENDING, "the job of the earlier settings is ending")
+    if job.metadata.annotations.get(labels.TUNING_HASH) != _hash_of(wanted):
+        return _replace(observed, job)
+    verdict = judge_job(observed)
+    step = Step(actions=_suspend(observed, job, wanted), conditions=(_started(verdict),))
+    if verdict.state == "waiting" and not (may_start or job.spec.suspend):
+        return JobStep(step=step)  # the node is what its pod waits for
+    return JobStep(step=step, verdict=verdict)
+
+
+def _create(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobStep:
+    left = [pod.metadata.name for pod in observed.pods if not pod.is_finished]
+    if left:
+        return _lacks(_PENDING, f"pod {left[0]} of an earlier job is ending")
+    if not may_start:
+        condition = lacks(JOB_STARTED, _PENDING, "the job waits for its node")
+        return JobStep(step=Step(conditions=(condition,)))
+    name = observed.workspace.metadata.name
+    note = Note(about=observed.workspace, reason="JobCreated", message=f"Job {name} created")
+    condition = lacks(JOB_STARTED, _PENDING, "the job is being created")
+    create = Create(resource=JOBS, manifest=wanted, note=note)
+    verdict = Verdict(state="waiting", reason=_PENDING, message="the job is being created")
+    return JobStep(step=Step(actions=(create,), conditions=(condition,)), verdict=verdict)
+
+
+def _replace(observed: Observed, job: Job) -> JobStep:
+    message = f"Job {job.metadata.name} is made anew: what it was made from has changed"
+    note = Note(about=observed.workspace, reason="JobReplaced", message=message)
+    delete = Delete(
+        resource=JOBS, key=job.key, uid=job.metadata.uid, propagation="Foreground", note=note
+    )
+    verdict = Verdict(state="waiting", reason=_PENDING, message=message)
+    condition = lacks(JOB_STARTED, _PENDING, message)
+    return JobStep(step=Step(actions=(delete,), conditions=(condition,)), verdict=verdict)
+
+
+def _suspend(observed: Observed, job: Job, wanted: Manifest) -> tuple[Action, ...]:
+    pause = bool(wanted["spec"]["suspend"])
+    is_over = any(c.is_true and c.type in ("Complete", "Failed") for c in job.status.conditions)
+    if is_over or job.spec.suspend == pause:
+        return ()
+    spec = observed.workspace.tuning
+    if not pause:
+        reason, message = "TuningResumed", "goes on from its last checkpoint"
+    elif spec is not None and has_volume(spec):
+        reason, message = "TuningPaused", "its checkpoint stays on the output volume"
+    else:
+        reason, message = "TuningPaused", "without an output volume it will begin anew"
+    note = Note(about=observed.workspace, reason=reason, message=message)
+    return (Patch(resource=JOBS, key=job.key, patch={"spec": {"suspend": pause}}, note=note),)
+
+
+def _started(verdict: Verdict) -> Condition:
+    if verdict.state == "failed":
+        return lacks(JOB_STARTED, _FAILED, verdict.message)
+    if verdict.state == "waiting":
+        return lacks(JOB_STARTED, _PENDING, verdict.message)
+    return holds(JOB_STARTED, _STARTED, "the job's pod has started")
+
+
+def _lacks(reason: str, message: str, *, state: str = "waiting") -> JobStep:
+    failed = state == "failed"
+    verdict = Verdict(
+        state="failed" if failed else "waiting", reason=reason, message=message, is_refusal=failed
+    )
+    condition = lacks(JOB_STARTED, _FAILED if failed else reason, message)
+    return JobStep(step=Step(conditions=(condition,)), verdict=verdict)
+
+
+def _hash_of(wanted: Manifest) -> str:
+    return str(wanted["metadata"]["annotations"][labels.TUNING_HASH])

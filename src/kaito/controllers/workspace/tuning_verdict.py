@@ -1,0 +1,199 @@
+"""How a tuning Job stands: done, failed and why, trying again, training, or still starting. Pure.
+
+A cause is the trainer's own termination message. Once Kubernetes gives a Job up it deletes the pod
+with it, so a cause that the Workspace's condition has told before is told again.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kaito.api import conditions
+from kaito.api.core import ContainerStateTerminated, Job, Pod
+from kaito.api.runtime import ExitCode
+from kaito.api.tuning_ending import parse_ending
+from kaito.api.workspace import WORKSPACE_READY
+from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.pod_reason import explain_pod
+from kaito.controllers.workspace.step import WAITING_REASONS
+from kaito.render.tuning import BACKOFF_LIMIT, CONTAINER, has_volume
+
+DONE: Final = "done"
+State = Literal["done", "failed", "running", "waiting"]
+
+TUNING, PAUSED = "Tuning", "TuningPaused"
+"""Reasons of what goes well."""
+_PENDING = "WorkspaceTuningJobStatusPending"
+_PERMANENT = {
+    ExitCode.INVALID_DATA: "InvalidData",
+    ExitCode.CONFIG: "InvalidTrainingConfig",
+    ExitCode.USAGE: "TrainerStartError",
+}
+"""Ends that come again however often the trainer is started: only an edit helps."""
+_TERMINATED = 143
+"""Ended by SIGTERM, with a checkpoint: nothing is wrong."""
+_LESS_MEMORY = (
+    "set per_device_train_batch_size: 1, a smaller max_length or gradient_checkpointing: true in "
+    "training_config.yaml, or use method qlora"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How it stands, in one reason and one line; `done` needs no reason."""
+
+    state: State
+    reason: str = ""
+    message: str = ""
+    is_refusal: bool = False
+    """Whether nothing was started, for the Workspace itself is at fault."""
+
+
+def judge_job(observed: Observed) -> Verdict:
+    """How the workspace's own Job stands, whatever it was made from."""
+    job = observed.owned_job
+    if job is None or job.metadata.is_deleting:
+        return _waiting(_PENDING, "the job is not created yet")
+    if conditions.is_true(job.status.conditions, "Complete"):
+        return Verdict(state=DONE, message=_told_result(observed))
+    if (failed := conditions.find(job.status.conditions, "Failed")) and failed.is_true:
+        return _given_up(observed, f"{failed.message or failed.reason}")
+    if job.spec.suspend:
+        return _waiting(PAUSED, _pause_message(observed))
+    pods = tuple(pod for pod in job_pods(observed, job) if not pod.metadata.is_deleting)
+    if not pods:
+        return _waiting(_PENDING, "the job's pod is not created yet")
+    return _judge_pod(observed, max(pods, key=_newest))
+
+
+def job_pods(observed: Observed, job: Job) -> tuple[Pod, ...]:
+    """The Job's own pods."""
+    uid = job.metadata.uid
+    return tuple(
+        pod
+        for pod in observed.pods
+        if any(owner.uid == uid for owner in pod.metadata.owner_references)
+    )
+
+
+def tries_of(observed: Observed) -> int:
+    """How often the trainer was started again."""
+    job = observed.owned_job
+    if job is None:
+        return 0
+    restarts = sum(
+        status.restart_count
+        for pod in job_pods(observed, job)
+        for status in pod.status.container_statuses
+    )
+    return restarts + job.status.failed
+
+
+def _judge_pod(observed: Observed, pod: Pod) -> Verdict:
+    trainer = next((s for s in pod.status.container_statuses if s.name == CONTAINER), None)
+    ended = (trainer.state.terminated or trainer.last_state.terminated) if trainer else None
+    if trainer is not None and trainer.state.running is not None:
+        return _training(observed, ended)
+    if ended and ended.exit_code == 0:
+        return Verdict(state="running", reason=TUNING, message="the trainer has ended well")
+    if ended and (pod.status.phase != "Pending"):
+        return _judge_end(observed, pod, ended)
+    reason, message = explain_pod(pod, is_preset=False)
+    is_pending = reason == "WorkspaceInferenceStatusPending"
+    return _waiting(_PENDING if is_pending else reason, message)
+
+
+def _training(observed: Observed, ended: ContainerStateTerminated | None) -> Verdict:
+    again = ""
+    if ended is not None and ended.exit_code not in (0, _TERMINATED):
+        cause = ended.message.strip() or f"it ended with exit code {ended.exit_code}"
+        again = f" again, try {tries_of(observed) + 1}: before, {cause}"
+    return Verdict(state="running", reason=TUNING, message=f"the trainer runs{again}")
+
+
+def _judge_end(observed: Observed, pod: Pod, ended: ContainerStateTerminated) -> Verdict:
+    """A trainer that has ended badly and is to be started again."""
+    reason, message = _cause(pod, ended)
+    try:
+        permanent = ExitCode(ended.exit_code) in _PERMANENT
+    except ValueError:
+        permanent = False
+    if permanent:
+        return Verdict(state="failed", reason=reason, message=message)
+    tries = f"try {tries_of(observed) + 1} of {BACKOFF_LIMIT + 1}"
+    return Verdict(state="running", reason=reason, message=f"{message}; {tries} follows")
+
+
+def _cause(pod: Pod, ended: ContainerStateTerminated) -> tuple[str, str]:
+    """What the trainer said, and a reason for it."""
+    name = pod.metadata.name
+    said = ended.message.strip()
+    if ended.reason == "OOMKilled":
+        lacks = f"pod {name}: the trainer took more memory than there is; {_LESS_MEMORY}"
+        return "ContainerOOMKilled", said or lacks
+    if ended.exit_code == ExitCode.UNAVAILABLE:
+        return "SourceUnavailable", said or f"pod {name}: something it needs cannot be reached"
+    for code, reason in _PERMANENT.items():
+        if ended.exit_code == code:
+            return reason, said or f"pod {name} ended with exit code {ended.exit_code}"
+    said = said or f"pod {name} ended with exit code {ended.exit_code} ({ended.reason})"
+    return "TrainerFailed", f"{said}; see: kubectl logs {name} -c {CONTAINER} --previous"
+
+
+def _given_up(observed: Observed, said: str) -> Verdict:
+    """The cause by the last pod, else as it was told before."""
+    job = observed.owned_job
+    for pod in sorted(job_pods(observed, job), key=_newest) if job else ():
+        for status in pod.status.container_statuses:
+            ended = status.state.terminated or status.last_state.terminated
+            if status.name == CONTAINER and ended is not None and ended.exit_code != 0:
+                reason, message = _cause(pod, ended)
+                return Verdict(state="failed", reason=reason, message=message)
+    told = conditions.find(observed.workspace.status.conditions, WORKSPACE_READY)
+    if told is not None and not told.is_true and told.reason not in WAITING_REASONS:
+        return Verdict(state="failed", reason=told.reason, message=_without_next(told.message))
+    return Verdict(state="failed", reason="TrainerFailed", message=said)
+
+
+def _without_next(message: str) -> str:
+    """There is no next try."""
+    return message.partition("; try ")[0]
+
+
+def _told_result(observed: Observed) -> str:
+    """Where the adapter is, by the trainer's last words, or by the Workspace."""
+    job = observed.owned_job
+    for pod in job_pods(observed, job) if job else ():
+        for status in pod.status.container_statuses:
+            ended = status.state.terminated
+            report = parse_ending(ended.message) if ended and status.name == CONTAINER else None
+            if report is not None and report.result:
+                return f"the adapter is in {_place(report.result)}"
+    told = conditions.find(observed.workspace.status.conditions, WORKSPACE_READY)
+    if told is not None and told.is_true:
+        return told.message
+    spec = observed.workspace.tuning
+    target = spec.output if spec else None
+    return f"the adapter is in {target.image if target and target.image else 'the output volume'}"
+
+
+def _place(result: str) -> str:
+    """A path in the pod means nothing outside of it."""
+    folder = result.rpartition("/")[2]
+    return f"the output volume, folder {folder}" if result.startswith("/") else result
+
+
+def _pause_message(observed: Observed) -> str:
+    name = observed.workspace.metadata.name
+    spec = observed.workspace.tuning
+    keeps = spec is not None and has_volume(spec)
+    kept = "its checkpoints are kept" if keeps else "without a volume it begins anew"
+    return f"paused, {kept}; go on with: kaito tune resume {name}"
+
+
+def _waiting(reason: str, message: str) -> Verdict:
+    return Verdict(state="waiting", reason=reason, message=message)
+
+
+def _newest(pod: Pod) -> tuple[str, str]:
+    created = pod.metadata.creation_timestamp
+    return (created.isoformat() if created else "", pod.metadata.name)

@@ -1,0 +1,255 @@
+"""The plan of a tuning job: on how many GPUs of one node, in how much memory; or why not. Pure.
+
+One node does the work: several GPUs each take samples of their own where the model fits on one of
+them, and share the model (FSDP) where it does not. A refusal says what would fit instead: qlora,
+a smaller batch, the cheapest larger machine.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from kaito.base.quantity import GIB, format_gib
+from kaito.catalog.instance_type import InstanceType
+from kaito.catalog.instances import INSTANCE_TYPES
+from kaito.catalog.preset import ModelFacts, Preset
+from kaito.planner.devices import Device, devices_of
+from kaito.planner.machine import Machine
+from kaito.planner.plan import GPU_RESOURCE, INSUFFICIENT_MEMORY, UNSUPPORTED_ACCELERATOR, Refusal
+from kaito.planner.startup import disk_bytes
+from kaito.planner.tuning_memory import (
+    TuningDemand,
+    TuningShare,
+    share_on_gpu,
+    share_on_machine,
+)
+
+DEFAULT_RANK = 16
+DEFAULT_BATCH = 8
+_SEQUENCE_ON_GPU = 1024
+"""Tokens of a sample, where the settings name none and the model takes as many."""
+_SEQUENCE_ON_MACHINE = 512
+_LARGE_SHARE = 2
+"""One job takes at most one part of so many of a machine, unless it needs more."""
+_PROCESS_BYTES = 6 * GIB
+"""Main memory of one process: Python, CUDA's host side, the data set's share."""
+_REQUESTABLE = 0.8
+"""Share of a node's memory that pods can ask for."""
+_USABLE = 0.95
+"""Share of a GPU that is planned for: drivers and other programs have some of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningRequest:
+    """One model, one kind of machine, one job's settings."""
+
+    preset: Preset
+    facts: ModelFacts
+    instance: InstanceType | None = None
+    """None: this machine, or nobody knows."""
+    demand: TuningDemand = field(default_factory=TuningDemand)
+    takes_all_gpus: bool = True
+    """Whether the node is the job's alone; on shared nodes it takes as few GPUs as will do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningPlan:
+    """What to train on."""
+
+    instance: InstanceType | None = None
+    """None: a machine without a GPU."""
+    gpus: int = 0
+    gpu_resource: str = GPU_RESOURCE
+    shards: int = 1
+    """GPUs that hold one copy of the model together."""
+    checkpointing: bool = False
+    share: TuningShare
+    """Of one GPU, or of the machine."""
+    memory_bytes: int
+    """Main memory the pod needs."""
+    disk_bytes: int
+    working: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line for an event."""
+        where = "this machine" if self.instance is None else self.instance.name
+        gpus = f", {self.gpus} GPU{'s' if self.gpus > 1 else ''}" if self.gpus else ""
+        return f"tuning on {where}{gpus}: {self.working[-1]}"
+
+
+def plan_tuning_on_machine(request: TuningRequest, machine: Machine) -> TuningPlan | Refusal:
+    """The plan for a machine without a GPU, whatever instance type is asked for."""
+    demand = _settled(request, _SEQUENCE_ON_MACHINE)
+    room = machine.allocatable_bytes
+    for checkpointing in _ways(demand):
+        share = share_on_machine(request.facts, demand, checkpointing=checkpointing)
+        is_last = checkpointing is _least(demand)
+        if share.total <= (room if is_last else room // _LARGE_SHARE):
+            return TuningPlan(
+                checkpointing=checkpointing,
+                share=share,
+                memory_bytes=share.total,
+                disk_bytes=disk_bytes(request.facts.weights_bytes),
+                working=_working(share, demand, f"{format_gib(room)} on {machine.name}"),
+            )
+
+    def fits(other: TuningDemand) -> bool:
+        ways = (share_on_machine(request.facts, other, checkpointing=c) for c in _ways(other))
+        return any(share.total <= room for share in ways)
+
+    least = share_on_machine(request.facts, demand, checkpointing=_least(demand))
+    has = f"machine {machine.name} has {format_gib(room)} for workloads"
+    return _refusal(request, least, has, (_smaller(demand, fits),))
+
+
+def plan_tuning_on_gpus(request: TuningRequest) -> TuningPlan | Refusal:
+    """The plan for one node of the request's instance type."""
+    instance = request.instance
+    if instance is None:
+        return Refusal("UnknownNodes", f"{request.preset.name}: no machine is known to tune it on")
+    found = _plan_on(request, instance)
+    if found is not None:
+        return found
+    if instance.accelerator.runtime is None:
+        message = f"{instance.name} has {instance.gpu}, which nothing of ours trains on"
+        return Refusal(UNSUPPORTED_ACCELERATOR, f"{message}; {_larger(request)}")
+    demand, device = _settled(request, _SEQUENCE_ON_GPU), devices_of(instance)[-1]
+    least = share_on_gpu(request.facts, demand, shards=device.count, checkpointing=_least(demand))
+    each = f"{format_gib(_room(device))} to use"
+    has = f"{instance.name} has {device.count} x {device.accelerator.name} with {each}"
+    smaller = _smaller(demand, lambda other: _fit(request.facts, other, device) is not None)
+    return _refusal(request, least, has, (smaller, _larger(request)))
+
+
+def _settled(request: TuningRequest, tokens: int) -> TuningDemand:
+    """The demand with the trainer's own choice in place of what is left to it."""
+    demand = request.demand
+    return replace(
+        demand,
+        rank=demand.rank or DEFAULT_RANK,
+        batch=demand.batch or DEFAULT_BATCH,
+        sequence_tokens=min(demand.sequence_tokens or tokens, request.facts.context_tokens),
+    )
+
+
+def _plan_on(request: TuningRequest, instance: InstanceType) -> TuningPlan | None:
+    if instance.accelerator.runtime is None:
+        return None
+    demand = _settled(request, _SEQUENCE_ON_GPU)
+    for device in devices_of(instance):
+        fit = _fit(request.facts, demand, device)
+        if fit is not None:
+            return _plan(request, demand, instance, device, fit)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    shards: int
+    checkpointing: bool
+    share: TuningShare
+
+
+def _fit(facts: ModelFacts, demand: TuningDemand, device: Device) -> _Fit | None:
+    """The fewest GPUs that hold one copy, without checkpointing where that does."""
+    for shards in range(1, device.count + 1):
+        for checkpointing in _ways(demand):
+            share = share_on_gpu(facts, demand, shards=shards, checkpointing=checkpointing)
+            if share.total <= _room(device):
+                return _Fit(shards, checkpointing, share)
+    return None
+
+
+def _plan(
+    request: TuningRequest,
+    demand: TuningDemand,
+    instance: InstanceType,
+    device: Device,
+    fit: _Fit,
+) -> TuningPlan:
+    gpus = device.count if request.takes_all_gpus else fit.shards
+    # Shards of unequal size would leave a GPU idle.
+    shards = gpus if fit.shards > 1 else 1
+    memory = max(gpus * _PROCESS_BYTES, request.facts.weights_bytes + _PROCESS_BYTES)
+    if instance.memory_bytes:
+        memory = min(memory, int(instance.memory_bytes * _REQUESTABLE))
+    room = f"{format_gib(_room(device))} of {device.accelerator.name}"
+    spread = f" each, the model shared by {shards} GPUs" if shards > 1 else ""
+    return TuningPlan(
+        instance=instance,
+        gpus=gpus,
+        gpu_resource=device.resource,
+        shards=shards,
+        checkpointing=fit.checkpointing,
+        share=fit.share,
+        memory_bytes=memory,
+        disk_bytes=disk_bytes(request.facts.weights_bytes),
+        working=_working(fit.share, demand, f"{room}{spread}"),
+    )
+
+
+def _ways(demand: TuningDemand) -> Iterator[bool]:
+    if demand.checkpointing is None:
+        yield from (False, True)
+    else:
+        yield demand.checkpointing
+
+
+def _least(demand: TuningDemand) -> bool:
+    """Whether the smallest way has checkpointing."""
+    return demand.checkpointing is not False
+
+
+def _room(device: Device) -> int:
+    return int(device.accelerator.memory_bytes * _USABLE)
+
+
+def _working(share: TuningShare, demand: TuningDemand, room: str) -> tuple[str, ...]:
+    tokens = f"{demand.batch} samples of {demand.sequence_tokens} tokens at a time"
+    return (
+        f"{demand.method}, {tokens}",
+        share.in_words(),
+        f"needed {format_gib(share.total)} of {room}",
+    )
+
+
+def _refusal(
+    request: TuningRequest, share: TuningShare, has: str, advice: tuple[str, ...]
+) -> Refusal:
+    then = "; ".join(filter(None, advice)) or "choose a smaller model: kaito models list"
+    return Refusal(
+        INSUFFICIENT_MEMORY,
+        f"{request.demand.method} of {request.preset.name} needs {format_gib(share.total)} "
+        f"({share.in_words()}); {has}; {then}",
+    )
+
+
+def _smaller(demand: TuningDemand, fits: Callable[[TuningDemand], bool]) -> str:
+    """The least change of the settings that would fit."""
+    other = replace(demand, checkpointing=None)
+    for text, changed in (
+        ("gradient_checkpointing: true", other),
+        ("per_device_train_batch_size: 1", replace(other, batch=1)),
+        ("method: qlora", replace(other, method="qlora")),
+        ("method: qlora with per_device_train_batch_size: 1",
+         replace(other, method="qlora", batch=1)),
+    ):  # fmt: skip
+        if changed != demand and fits(changed):
+            return f"{text} would fit"
+    return ""
+
+
+def _larger(request: TuningRequest) -> str:
+    """The cheapest machine of the same cloud that would do."""
+    own = request.instance.cloud if request.instance else None
+    found = [
+        (instance.price.usd_per_hour if instance.price else Decimal("Infinity"), instance.name)
+        for instance in INSTANCE_TYPES
+        if instance.cloud == own and _plan_on(request, instance) is not None
+    ]
+    if not found:
+        return ""
+    price, name = min(found)
+    cost = f"{price:.2f} USD/h" if price.is_finite() else "price unknown"
+    return f"cheapest that fits: {name} ({cost})"

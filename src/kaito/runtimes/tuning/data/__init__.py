@@ -1,0 +1,1 @@
+"""Files of rows, whatever their format, as samples to train on."""

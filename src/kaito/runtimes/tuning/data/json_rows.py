@@ -1,0 +1,151 @@
+"""Rows of JSON: one object a line, or one array of objects, read in bounded memory.
+
+A `.json` file may be either, or an object that holds the array. A line that is too long, or is no
+object, is one bad row with its number, and reading goes on; an array that breaks ends the file.
+"""
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+import msgspec
+
+from kaito.base.quantity import MIB
+from kaito.runtimes.tuning.data.row import ROW_BYTES, TOO_LARGE, Row
+from kaito.runtimes.tuning.errors import DataRefused
+
+_PIECE: Final = MIB // 4
+_ARRAY_KEYS: Final = ("data", "rows", "train", "examples", "instances")
+_SPACE: Final = " \t\r\n,"
+
+
+def read_json_lines(stream: IO[bytes]) -> Iterator[Row]:
+    """One row a line; blank lines are passed over."""
+    number = 0
+    while line := stream.readline(ROW_BYTES + 1):
+        number += 1
+        if len(line) > ROW_BYTES:
+            _skip_line(stream, line)
+            yield Row(number=number, problem=TOO_LARGE)
+        elif line.strip():
+            yield _to_row(number, line)
+
+
+def read_json(stream: IO[bytes], name: str) -> Iterator[Row]:
+    """Rows of a `.json` file, whichever way it holds them."""
+    text = _Text(stream, name)
+    first = text.peek()
+    if first == "[":
+        text.skip(1)
+        yield from _read_array(text)
+        return
+    if first != "{":
+        raise DataRefused(f"{name} is not JSON: it starts with {text.shown()}")
+    yield from _read_objects(text)
+
+
+def _read_objects(text: "_Text") -> Iterator[Row]:
+    """Objects one after the other; or a single one that holds the array."""
+    value = text.decode()
+    nested = [value[key] for key in _ARRAY_KEYS if isinstance(value.get(key), list)]
+    if not text.peek() and nested:
+        yield from (_as_row(index, entry) for index, entry in enumerate(nested[0], start=1))
+        return
+    number = 1
+    yield _as_row(number, value)
+    while text.peek():
+        number += 1
+        yield _as_row(number, text.decode())
+
+
+def _read_array(text: "_Text") -> Iterator[Row]:
+    number = 0
+    while (sign := text.peek()) != "]":
+        number += 1
+        if not sign:
+            raise DataRefused(f"{text.name} ends in the middle, after row {number - 1}")
+        yield _as_row(number, text.decode(number))
+
+
+def _to_row(number: int, line: bytes) -> Row:
+    try:
+        return _as_row(number, msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8)))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Row(number=number, problem="is not JSON")
+    except RecursionError:
+        return Row(number=number, problem="is nested too deep")
+
+
+def _as_row(number: int, value: object) -> Row:
+    if isinstance(value, dict):
+        return Row(number=number, value=value)
+    return Row(number=number, problem="is not an object with named columns")
+
+
+def _skip_line(stream: IO[bytes], line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(ROW_BYTES)
+
+
+class _Text:
+    """A window on a stream of text that grows until one JSON value is whole."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.name = name
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._json = json.JSONDecoder()
+        self._text = ""
+        self._at = 0
+        self._is_over = False
+
+    def peek(self) -> str:
+        """The next character that is neither space nor comma; empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in _SPACE:
+                    return self._text[self._at]
+                self._at += 1
+            if not self._grow(_PIECE):
+                return ""
+
+    def skip(self, count: int) -> None:
+        """Pass over characters that were seen."""
+        self._at += count
+
+    def decode(self, number: int = 1) -> Any:
+        """The next value; the window doubles while it is not whole."""
+        piece = _PIECE
+        while True:
+            try:
+                value, self._at = self._json.raw_decode(self._text, self._at)
+            except RecursionError as error:
+                raise DataRefused(f"{self.name} row {number} is nested too deep") from error
+            except json.JSONDecodeError as error:
+                if len(self._text) - self._at > ROW_BYTES:
+                    raise DataRefused(f"{self.name} row {number} {TOO_LARGE}") from error
+                if not self._grow(piece):
+                    raise DataRefused(
+                        f"{self.name} is not JSON at row {number}: {error.msg}"
+                    ) from error
+                piece *= 2
+            else:
+                return value
+
+    def shown(self) -> str:
+        """What comes next, for a message."""
+        return repr(self._text[self._at : self._at + 12])
+
+    def _grow(self, size: int) -> bool:
+        if self._is_over:
+            return False
+        raw = self._stream.read(size)
+        self._is_over = not raw
+        try:
+            more = self._decoder.decode(raw, final=self._is_over)
+        except UnicodeDecodeError as error:
+            raise DataRefused(f"{self.name} is not UTF-8 text") from error
+        self._text = self._text[self._at :] + more
+        self._at = 0
+        return not self._is_over

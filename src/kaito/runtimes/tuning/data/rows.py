@@ -1,0 +1,197 @@
+"""Rows of every known layout as a conversation, a prompt with its answer, or text.
+
+    messages                        conversation, as chat clients write it
+    conversations                   the same as ShareGPT writes it (from/value)
+    prompt, completion              texts, or lists of messages
+    instruction, input, output      Alpaca's
+    text                            bare
+    columns that DatasetConfig names
+
+A row that fits none says why, and is not trained on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kaito.base.suggest import did_you_mean
+from kaito.runtimes.tuning.errors import SettingRefused
+
+_ROLES: Final = {
+    "human": "user",
+    "user": "user",
+    "prompter": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "system": "system",
+    "developer": "system",
+    "tool": "tool",
+    "function": "tool",
+}
+_PAIRS: Final = (
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("question", "answer"),
+    ("query", "response"),
+    ("instruction", "response"),
+    ("context", "response"),
+)
+_TEXTS: Final = ("text", "content")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A conversation whose assistant turns are to be learned."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A prompt and what is to follow it."""
+
+    prompt: str
+    completion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """All of it is to be learned."""
+
+    text: str
+
+
+Sample = Chat | Pair | Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The columns that DatasetConfig names; empty ones are found by the usual names."""
+
+    messages: str = ""
+    context: str = ""
+    response: str = ""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Those that are given."""
+        return tuple(name for name in (self.messages, self.context, self.response) if name)
+
+
+class Unusable(Exception):
+    """Why a row cannot be trained on, without its number."""
+
+
+def check_columns(columns: Columns, present: Iterable[str]) -> None:
+    """Refuse settings that name a column the data does not have."""
+    known = sorted(present)
+    for name in columns.named:
+        if name not in known:
+            guess = did_you_mean(name, known)
+            raise SettingRefused(
+                f"DatasetConfig names a column {name!r} that the data does not have",
+                hint=guess or f"its columns are {', '.join(known[:12])}",
+            )
+
+
+def to_sample(value: Mapping[str, object], columns: Columns) -> Sample:
+    """The row's shape; `Unusable` says why it has none."""
+    if columns.messages:
+        return _chat(value.get(columns.messages), columns.messages)
+    if columns.context and columns.response:
+        return _pair(value, columns.context, columns.response)
+    if columns.response:
+        return _text(value.get(columns.response), columns.response)
+    return _by_usual_names(value)
+
+
+def _by_usual_names(value: Mapping[str, object]) -> Sample:
+    for name in ("messages", "conversations", "conversation"):
+        if value.get(name) is not None:
+            return _chat(value[name], name)
+    if "instruction" in value and "output" in value:
+        return _alpaca(value)
+    for prompt, completion in _PAIRS:
+        if prompt in value and completion in value:
+            return _pair(value, prompt, completion)
+    for name in _TEXTS:
+        if name in value:
+            return _text(value[name], name)
+    names = ", ".join(sorted(map(str, value))[:8]) or "none"
+    raise Unusable(f"has no messages, prompt and completion, or text; its columns are {names}")
+
+
+def _chat(value: object, name: str) -> Chat:
+    if not isinstance(value, list | tuple) or not value:
+        raise Unusable(f"has no list of messages in {name!r}")
+    messages = tuple(_message(entry) for entry in value)
+    if not any(message.role == "assistant" and message.content for message in messages):
+        raise Unusable("has no answer of an assistant")
+    last = max(index for index, message in enumerate(messages) if message.role == "assistant")
+    # What comes after the last answer teaches nothing.
+    return Chat(messages=messages[: last + 1])
+
+
+def _message(entry: object) -> Message:
+    if not isinstance(entry, Mapping):
+        raise Unusable("has a message that is no object with role and content")
+    said = entry.get("role", entry.get("from"))
+    role = _ROLES.get(str(said).lower())
+    if role is None:
+        raise Unusable(f"has a message of an unknown role {str(said)[:20]!r}")
+    return Message(role=role, content=_content(entry.get("content", entry.get("value"))))
+
+
+def _content(value: object) -> str:
+    """The text of a message; the list form of chat clients is joined where it is text alone."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        parts = [part.get("text") for part in value if isinstance(part, Mapping)]
+        if len(parts) == len(value) and all(isinstance(part, str) for part in parts):
+            return "".join(str(part) for part in parts)
+    raise Unusable("has a message whose content is not text")
+
+
+def _alpaca(value: Mapping[str, object]) -> Pair:
+    instruction = _string(value["instruction"], "instruction")
+    given = value.get("input")
+    extra = given.strip() if isinstance(given, str) else ""
+    prompt = f"{instruction}\n\n{extra}" if extra else instruction
+    return Pair(prompt=prompt, completion=_string(value["output"], "output"))
+
+
+def _pair(value: Mapping[str, object], prompt: str, completion: str) -> Sample:
+    first, second = value.get(prompt), value.get(completion)
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return _chat([*first, *second], completion)
+    return Pair(prompt=_string(first, prompt), completion=_string(second, completion))
+
+
+def _text(value: object, name: str) -> Text:
+    return Text(text=_string(value, name))
+
+
+def _string(value: object, name: str) -> str:
+    if value is None:
+        raise Unusable(f"has nothing in {name!r}")
+    if not isinstance(value, str):
+        raise Unusable(f"has a {type(value).__name__} in {name!r}, not text")
+    if not value.strip():
+        raise Unusable(f"has nothing in {name!r}")
+    if "\x00" in value:
+        raise Unusable(f"has binary data in {name!r}")
+    return value

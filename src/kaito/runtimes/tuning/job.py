@@ -1,0 +1,92 @@
+"""One tuning job: its arguments, its settings, and what its parts share."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaito.api.tuning_job import TuningArguments
+from kaito.base.clock import Clock
+from kaito.runtimes.reporting import Board
+from kaito.runtimes.tuning.errors import SettingRefused
+from kaito.runtimes.tuning.identity import job_fingerprint
+from kaito.runtimes.tuning.ledger import Ledger
+from kaito.runtimes.tuning.plan import Plan
+from kaito.runtimes.tuning.ranks import is_first_rank, rank
+from kaito.runtimes.tuning.settings import Settings, read_settings
+
+
+class Stopped(Exception):
+    """The job was told to stop, and did; what is done is kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """What the parts of a job share."""
+
+    arguments: TuningArguments
+    settings: Settings
+    fingerprint: str
+    board: Board
+    ledger: Ledger
+    clock: Clock
+    stop: threading.Event
+    plan: Plan | None = None
+    """Once there is one: what an ending says about memory depends on it."""
+
+    @property
+    def results(self) -> Path:
+        """Where everything that is kept goes."""
+        return Path(self.arguments.results)
+
+    @property
+    def model(self) -> Path:
+        """The base model's folder."""
+        return Path(self.arguments.model)
+
+    @property
+    def scratch(self) -> Path:
+        """Where everything else goes."""
+        # Jobs on one machine may share the folder: a file of the same name may be another's.
+        return _scratch(self.arguments) / self.fingerprint[:12]
+
+    def tell_rows(self, rows: int, item: str) -> None:
+        """The preflight read some more rows; and ends here where the job was told to stop."""
+        self.board.advance(rows, item=item)
+        if self.stop.is_set():
+            raise Stopped
+
+
+def open_job(arguments: TuningArguments, board: Board, clock: Clock) -> Job:
+    """The job, with its settings read; `SettingRefused` where they are wrong."""
+    text = _config_text(arguments.config_file)
+    settings = read_settings(text, arguments.method)
+    for note in settings.notes:
+        board.warn(note)
+    results = Path(arguments.results)
+    results.mkdir(parents=True, exist_ok=True)
+    # Only the first rank answers for the job; what the others write down nobody reads.
+    kept = results if is_first_rank() else _scratch(arguments)
+    kept.mkdir(parents=True, exist_ok=True)
+    return Job(
+        arguments=arguments,
+        settings=settings,
+        fingerprint=job_fingerprint(arguments, text),
+        board=board,
+        ledger=Ledger(kept, board, clock),
+        clock=clock,
+        stop=threading.Event(),
+    )
+
+
+def _scratch(arguments: TuningArguments) -> Path:
+    """This rank's own: ranks prepare the same data, each for itself."""
+    return Path(arguments.scratch) / "kaito-tuning" / f"rank-{rank()}"
+
+
+def _config_text(path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingRefused(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,184 @@
+"""A real vLLM under load: clients that leave, keys that change, an end in the middle of streams.
+
+One engine serves all of it; the last test ends it.
+"""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from serving_engines import KEY, Server, free_port, put_real_model, serve
+
+from kaito.api.runtime import ServingArguments, model_folder
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+REQUESTS, CONCURRENCY = 1000, 64
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    (folder / "first").write_text("sk-first\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("vllm")
+    put_real_model(folder)
+    config = folder / "inference_config.yaml"
+    config.write_text("vllm: {max-model-len: 512, max-num-seqs: 64}\n")
+    arguments = ServingArguments(
+        model=model_folder(str(folder), KEY),
+        served_model_name=(KEY,),
+        host="127.0.0.1",
+        port=free_port(),
+        kv_cache_bytes=1 << 29,
+        keys_folder=str(keys),
+        config_file=str(config),
+    )
+    yield from serve(arguments, folder)
+
+
+def headers(key: str = "sk-first") -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+async def observe_metrics(session: aiohttp.ClientSession, server: Server) -> dict[str, float]:
+    """Every sample, by its name and labels as written."""
+    async with session.get(f"{server.url}/metrics") as response:
+        text = await response.text()
+    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def total(metrics: dict[str, float], name: str) -> float:
+    return sum(value for key, value in metrics.items() if key.partition("{")[0] == name)
+
+
+def resident_bytes(server: Server) -> int:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+async def complete(session: aiohttp.ClientSession, server: Server, number: int) -> str:
+    """One request; every third client hangs up after the first words."""
+    body = {
+        "model": KEY,
+        "prompt": f"{number}: once upon a time",
+        "max_tokens": 8,
+        "ignore_eos": True,
+        "stream": number % 3 == 0,
+    }
+    url = f"{server.url}/v1/completions"
+    async with session.post(url, json=body, headers=headers()) as response:
+        if number % 3 == 0:
+            await response.content.readline()
+            response.close()
+            return "left"
+        await response.read()
+        return str(response.status)
+
+
+async def wait_until_idle(session: aiohttp.ClientSession, server: Server) -> dict[str, float]:
+    names = (
+        "vllm:num_requests_running",
+        "vllm:num_requests_waiting",
+        "kaito_requests_in_flight",
+    )
+    async with asyncio.timeout(30):
+        while True:
+            metrics = await observe_metrics(session, server)
+            if not any(total(metrics, name) for name in names):
+                return metrics
+            await asyncio.sleep(0.1)
+
+
+async def test_a_thousand_requests_of_which_a_third_is_abandoned_leave_nothing_behind(
+    server: Server,
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        before = await observe_metrics(session, server)
+        queue, ended = iter(range(REQUESTS)), Counter[str]()
+        resident = 0
+
+        async def work() -> None:
+            nonlocal resident
+            for number in queue:
+                ended[await complete(session, server, number)] += 1
+                if number == REQUESTS // 4:
+                    resident = resident_bytes(server)
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+        after = await wait_until_idle(session, server)
+        assert ended == {"200": REQUESTS - 334, "left": 334}
+        assert total(after, "kaito_requests_total") - total(before, "kaito_requests_total") == 1000
+        assert after['kaito_requests_total{outcome="failed"}'] == 0
+        assert total(after, "kaito_requests_refused_total") == 0
+        assert resident_bytes(server) - resident < 64 << 20
+    answer = server_answer(server)
+    assert "Paris" in answer
+
+
+def server_answer(server: Server, key: str = "sk-first") -> str:
+    client = server.client.with_options(api_key=key)
+    made = client.chat.completions.create(
+        model=KEY,
+        messages=[{"role": "user", "content": "What is the capital of France?"}],
+        temperature=0,
+        max_tokens=12,
+    )
+    return str(made.choices[0].message.content)
+
+
+async def test_keys_change_while_streams_run(server: Server, keys: Path) -> None:
+    async with aiohttp.ClientSession() as session:
+        streams = [asyncio.create_task(stream(session, server, "sk-first")) for _ in range(4)]
+        await asyncio.sleep(0.2)
+        (keys / "second").write_text("sk-second")
+        (keys / "first").unlink()
+        await asyncio.sleep(1.1)  # the server looks at its keys once a second
+        assert await status_of(session, server, "sk-second") == 200
+        assert await status_of(session, server, "sk-first") == 401
+        assert all(await asyncio.gather(*streams))
+
+
+async def test_an_end_in_the_middle_of_streams_drops_none(server: Server) -> None:
+    async with aiohttp.ClientSession() as session:
+        streams = [asyncio.create_task(stream(session, server, "sk-second")) for _ in range(8)]
+        await asyncio.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            async with session.get(f"{server.url}/ready") as response:
+                assert response.status == 503
+            # For a while they are still served: whoever routes them does not know yet.
+            assert await stream(session, server, "sk-second", tokens=2)
+        assert all(await asyncio.gather(*streams))
+    assert await asyncio.to_thread(server.process.wait, 40) == 0
+
+
+async def status_of(session: aiohttp.ClientSession, server: Server, key: str) -> int:
+    async with session.get(f"{server.url}/v1/models", headers=headers(key)) as response:
+        return response.status
+
+
+async def stream(
+    session: aiohttp.ClientSession, server: Server, key: str, tokens: int = 100
+) -> bool:
+    """Whether a stream came to its proper end."""
+    body = {
+        "model": KEY,
+        "prompt": "Once",
+        "max_tokens": tokens,
+        "ignore_eos": True,
+        "stream": True,
+    }
+    url = f"{server.url}/v1/completions"
+    async with session.post(url, json=body, headers=headers(key)) as response:
+        lines = [line async for line in response.content if line.strip()]
+    return response.status == 200 and lines[-1].strip() == b"data: [DONE]"

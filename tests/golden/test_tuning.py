@@ -1,0 +1,73 @@
+"""Tuning Workspace in, Job out. `KAITO_UPDATE_GOLDEN=1 pytest tests/golden` rewrites the outputs.
+
+An input's second document is the data of the ConfigMap that it names; `machine: true` plans it for
+this machine, as the embedded plane does.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from kaito.api.meta import Manifest
+from kaito.api.training_config import TRAINING_CONFIG_KEY, method_of, parse_training_config
+from kaito.api.workspace import Workspace
+from kaito.base.quantity import GIB
+from kaito.catalog.instances import find_instance_type
+from kaito.catalog.lookup import find_preset
+from kaito.controllers.workspace.tuning_plan import demand_of_config
+from kaito.planner.machine import Machine
+from kaito.planner.tuning import (
+    TuningPlan,
+    TuningRequest,
+    plan_tuning_on_gpus,
+    plan_tuning_on_machine,
+)
+from kaito.render.settings import RenderSettings
+from kaito.render.tuning import TunedModel, render_job
+
+_CASES = sorted(Path(__file__).parent.joinpath("tuning").glob("*.input.yaml"))
+_IMAGE = "registry.example.com/kaito-serving:1.2.3"
+_IN_CLUSTER = RenderSettings(serving_image=_IMAGE, tuning_hosts=("data.example.internal",))
+_ON_MACHINE = RenderSettings(
+    serving_image=_IMAGE, weights_path="/var/lib/kaito/models", has_containers=False
+)
+_MACHINE = Machine(name="laptop", cpus=8, memory_bytes=32 * GIB)
+
+
+def _render(document: dict[str, Any], data: dict[str, str] | None) -> Manifest:
+    here = bool(document.pop("machine", False))
+    workspace = msgspec.convert(document, Workspace)
+    assert workspace.tuning is not None
+    assert workspace.resource is not None
+    method, preset = method_of(workspace.tuning.method), find_preset(workspace.preset_name)
+    assert method is not None
+    assert preset is not None
+    assert preset.facts is not None
+    text = (data or {}).get(TRAINING_CONFIG_KEY, "training_config: {}")
+    config = parse_training_config(text, method if data else None)
+    request = TuningRequest(
+        preset=preset,
+        facts=preset.facts,
+        instance=find_instance_type(workspace.resource.instance_type),
+        demand=demand_of_config(method, config),
+    )
+    plan = plan_tuning_on_machine(request, _MACHINE) if here else plan_tuning_on_gpus(request)
+    assert isinstance(plan, TuningPlan)
+    model = TunedModel(
+        preset=preset, plan=plan, method=method, config=data, results=config.output_dir
+    )
+    return render_job(workspace, model, _ON_MACHINE if here else _IN_CLUSTER)
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda path: path.name.removesuffix(".input.yaml"))
+def test_a_tuning_renders_as_recorded(case: Path) -> None:
+    document, *data = yaml.safe_load_all(case.read_text())
+    rendered = yaml.safe_dump(_render(document, data[0] if data else None), sort_keys=False)
+    expected = case.with_name(case.name.replace(".input.", ".output."))
+    if os.environ.get("KAITO_UPDATE_GOLDEN"):
+        expected.write_text(rendered)
+    assert rendered == expected.read_text()

@@ -1,0 +1,160 @@
+"""A ModelMirror on a whole plane: a hub on this machine, a volume, a Workspace that mounts it."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planes import RunningPlane, running_plane
+
+pytestmark = pytest.mark.timeout(240)
+
+MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def _safetensors(size: int) -> bytes:
+    tensor = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    header = json.dumps({"weight": tensor}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
+FILES = {
+    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
+    "model.safetensors": _safetensors(100_000),
+    "tokenizer.json": b"{}",
+}
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """As much of a hub as a download asks for."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if "/revision/" in path:
+            self._answer(json.dumps({"sha": "abc"}).encode())
+        elif "/tree/abc" in path:
+            self._answer(json.dumps([_entry(name) for name in FILES]).encode())
+        else:
+            self._answer(FILES[path.rpartition("/")[2]])
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Say nothing."""
+
+
+def _entry(name: str) -> dict[str, Any]:
+    content = FILES[name]
+    digest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+    return {"type": "file", "path": name, "oid": digest.hexdigest(), "size": len(content)}
+
+
+@contextmanager
+def _hub() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlane]:
+    state = tmp_path_factory.mktemp("mirrors") / "state"
+    with _hub() as hub, running_plane(state, HF_ENDPOINT=hub) as plane:
+        yield plane
+
+
+def _apply(plane: RunningPlane, *manifests: dict[str, Any]) -> None:
+    stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+    plane.kubectl("apply", "-f", "-", stdin=stdin)
+
+
+def _mirror(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "kaito.sh/v1alpha1",
+        "kind": "ModelMirror",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def test_weights_are_mirrored_mounted_and_given_back(plane: RunningPlane) -> None:
+    source = {"registry": "huggingface", "modelID": MODEL}
+    storage = {"size": "1Gi", "storageClassName": "any"}
+    _apply(plane, _mirror("smol", source=source, storage=storage, jobNamespace="default"))
+    plane.kubectl("wait", "modelmirror/smol", "--for=condition=Ready", "--timeout=60s")
+    status = plane.get("modelmirror", "smol")["status"]
+    assert status["phase"] == "Ready"
+    assert status["conditions"][0] == {
+        **status["conditions"][0],
+        "type": "StorageReady",
+        "status": "True",
+        "reason": "PVCBound",
+    }
+    folder = _volume(plane.state, "smol") / status["modelPath"]
+    assert {f.name for f in folder.iterdir() if f.name in FILES} == set(FILES)
+    _check_workspace(plane, status["modelPath"])
+    plane.kubectl("delete", "modelmirror/smol", "--timeout=30s")
+    plane.kubectl("wait", "pvc/smol", "--for=delete", "--timeout=30s")
+    plane.kubectl("wait", "job/smol-download-1", "--for=delete", "--timeout=30s")
+
+
+def _check_workspace(plane: RunningPlane, path: str) -> None:
+    workspace = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "w", "annotations": {"kaito.sh/model-mirror": "smol"}},
+        "resource": {"labelSelector": {"matchLabels": {"apps": "w"}}},
+        "inference": {"preset": {"name": "smollm2-135m-instruct"}},
+    }
+    _apply(plane, workspace)
+    plane.kubectl("wait", "statefulset/w", "--for=create", "--timeout=60s")
+    pod = plane.get("statefulset", "w")["spec"]["template"]["spec"]
+    assert "initContainers" not in pod
+    claims = [v["persistentVolumeClaim"] for v in pod["volumes"] if "persistentVolumeClaim" in v]
+    assert claims == [{"claimName": "smol", "readOnly": True}]
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m.get("subPath") == path]
+    assert mount["readOnly"]
+    condition = "jsonpath={.status.conditions[?(@.type=='ModelMirrorReady')].status}"
+    found = plane.kubectl("get", "workspace", "w", "-o", condition).out
+    assert found == "True"
+    told = plane.kaito("status", "w", check=False)
+    assert told.out.startswith("default/w  Pending")
+    told = plane.kaito("status", "w", "-o", "json", check=False)
+    assert json.loads(told.out)["state"] == "Pending"
+    plane.kubectl("delete", "workspace/w", "--timeout=60s")
+
+
+def _volume(state: Path, claim: str) -> Path:
+    return state / "volumes" / "default" / claim
+
+
+def test_a_mirror_of_what_no_hub_has_says_why(plane: RunningPlane) -> None:
+    source = {
+        "registry": "huggingface",
+        "modelID": "org/gated",
+        "accessSecret": {"name": "token", "namespace": "elsewhere"},
+    }
+    storage = {"size": "1Gi", "storageClassName": "any"}
+    _apply(plane, _mirror("gated", source=source, storage=storage))
+    plane.kubectl("wait", "modelmirror/gated", "--for=condition=Ready=False", "--timeout=30s")
+    (condition,) = [
+        c for c in plane.get("modelmirror", "gated")["status"]["conditions"] if c["type"] == "Ready"
+    ]
+    assert condition["reason"] == "InvalidSpec"
+    assert "copy it there" in condition["message"]
+    plane.kubectl("delete", "modelmirror/gated", "--timeout=30s")

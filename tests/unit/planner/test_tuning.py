@@ -1,0 +1,136 @@
+"""Plans of tuning jobs: the fewest GPUs that do, and refusals that say what would."""
+
+from dataclasses import replace
+
+import pytest
+
+from kaito.base.quantity import GIB
+from kaito.catalog.instances import INSTANCE_TYPES, find_instance_type
+from kaito.catalog.lookup import PRESETS, find_preset
+from kaito.catalog.preset import Preset
+from kaito.planner.machine import Machine
+from kaito.planner.plan import Refusal
+from kaito.planner.tuning import (
+    TuningPlan,
+    TuningRequest,
+    plan_tuning_on_gpus,
+    plan_tuning_on_machine,
+)
+from kaito.planner.tuning_memory import Method, TuningDemand
+
+A100, T4, FOUR_A100 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3", "Standard_NC96ads_A100_v4"
+METHODS: tuple[Method, ...] = ("qlora", "lora", "full")
+
+
+def request(
+    model: str,
+    instance: str = "",
+    *,
+    takes_all: bool = True,
+    method: Method = "lora",
+    demand: TuningDemand | None = None,
+) -> TuningRequest:
+    preset = find_preset(model)
+    assert preset is not None
+    assert preset.facts is not None
+    return TuningRequest(
+        preset=preset,
+        facts=preset.facts,
+        instance=find_instance_type(instance) if instance else None,
+        demand=demand or TuningDemand(method=method),
+        takes_all_gpus=takes_all,
+    )
+
+
+def planned(found: TuningPlan | Refusal) -> TuningPlan:
+    assert isinstance(found, TuningPlan), found
+    return found
+
+
+def refused(found: TuningPlan | Refusal) -> str:
+    assert isinstance(found, Refusal), found
+    return found.message
+
+
+def test_the_quick_starts_model_fits_its_machine_with_every_adapter_method() -> None:
+    plans = [
+        planned(plan_tuning_on_gpus(request("phi-3-mini-4k-instruct", A100, method=method)))
+        for method in ("qlora", "lora")
+    ]
+    assert [plan.gpus for plan in plans] == [1, 1]
+    assert plans[0].share.weights < plans[1].share.weights / 3
+
+
+def test_checkpointing_is_planned_only_where_memory_asks_for_it() -> None:
+    roomy = planned(plan_tuning_on_gpus(request("phi-3-mini-4k-instruct", A100, method="qlora")))
+    tight = planned(plan_tuning_on_gpus(request("phi-3-mini-4k-instruct", T4, method="qlora")))
+    assert (roomy.checkpointing, tight.checkpointing) == (False, True)
+    assert tight.share.activations < roomy.share.activations
+
+
+def test_a_model_that_fits_one_gpu_is_trained_by_all_and_one_that_does_not_is_shared() -> None:
+    alone = planned(plan_tuning_on_gpus(request("phi-4", FOUR_A100, method="lora")))
+    shared = planned(plan_tuning_on_gpus(request("phi-4", FOUR_A100, method="full")))
+    assert (alone.gpus, alone.shards) == (4, 1)
+    assert (shared.gpus, shared.shards) == (4, 4)
+
+
+def test_on_nodes_of_others_it_takes_as_few_gpus_as_will_do() -> None:
+    found = plan_tuning_on_gpus(request("phi-4", FOUR_A100, takes_all=False, method="lora"))
+    assert planned(found).gpus == 1
+
+
+def test_a_refusal_has_the_arithmetic_and_what_would_fit() -> None:
+    said = refused(plan_tuning_on_gpus(request("phi-4", T4, method="full")))
+    assert said.startswith("full of phi-4 needs ")
+    assert "1 x T4 with 14.2 GiB to use" in said
+    assert "method: qlora" in said
+    assert "cheapest that fits: Standard_" in said
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_refusal_names_does_fit(method: Method) -> None:
+    found = plan_tuning_on_gpus(request("phi-4", T4, method=method))
+    if isinstance(found, TuningPlan):
+        return
+    name = found.message.partition("cheapest that fits: ")[2].partition(" ")[0]
+    planned(plan_tuning_on_gpus(request("phi-4", name, method=method)))
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p.is_tunable], ids=lambda p: str(p.name))
+def test_more_of_anything_never_takes_less_memory(preset: Preset) -> None:
+    machine = Machine(name="big", cpus=64, memory_bytes=100_000 * GIB)
+
+    def total(demand: TuningDemand) -> int:
+        return planned(
+            plan_tuning_on_machine(request(preset.name, demand=demand), machine)
+        ).share.total
+
+    small = TuningDemand(batch=1, sequence_tokens=128, rank=8)
+    assert total(replace(small, batch=4)) > total(small)
+    assert total(replace(small, sequence_tokens=1024)) > total(small)
+    assert total(replace(small, rank=64)) > total(small)
+    assert total(replace(small, method="full")) > total(small)
+
+
+def test_one_job_leaves_half_of_a_machine_where_it_can() -> None:
+    machine = Machine(name="laptop", cpus=8, memory_bytes=16 * GIB)
+    found = planned(plan_tuning_on_machine(request("smollm2-135m-instruct"), machine))
+    assert found.memory_bytes <= machine.allocatable_bytes // 2
+
+
+def test_a_machine_that_is_too_small_is_told_so() -> None:
+    machine = Machine(name="tiny", cpus=1, memory_bytes=2 * GIB)
+    said = refused(plan_tuning_on_machine(request("phi-4", method="lora"), machine))
+    assert "machine tiny has 1.0 GiB for workloads" in said
+    assert said.endswith("choose a smaller model: kaito models list")
+
+
+def test_every_tunable_model_can_be_tuned_on_some_machine_of_the_catalogue() -> None:
+    for preset in PRESETS:
+        if preset.is_tunable:
+            plans = (
+                plan_tuning_on_gpus(request(preset.name, instance.name, method="qlora"))
+                for instance in INSTANCE_TYPES
+            )
+            assert any(isinstance(plan, TuningPlan) for plan in plans), preset.name

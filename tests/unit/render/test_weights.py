@@ -1,0 +1,58 @@
+"""The init container of weights: the order of its sources, and what opens a private image."""
+
+from kaito.api.workspace import PresetOptions, PresetSpec
+from kaito.catalog.lookup import find_preset
+from kaito.render.settings import RenderSettings
+from kaito.render.weights import render_weights, weights_secret_volumes
+from kaito.render.weights_key import weights_key
+
+SETTINGS = RenderSettings(serving_image="serving:1")
+PRESET = find_preset("phi-4")
+assert PRESET is not None
+HUB = f"--source=hub:{PRESET.hub_id}@{PRESET.revision}"
+PRIVATE = PresetSpec(
+    name="phi-4",
+    preset_options=PresetOptions(
+        image="registry.example.com/phi:1", image_pull_secrets=("reg.cred",)
+    ),
+)
+
+
+def test_without_an_image_the_weights_are_the_hubs() -> None:
+    assert PRESET is not None
+    container = render_weights(PresetSpec(name="phi-4"), PRESET, SETTINGS)
+    assert container["args"] == ["--key=phi-4", HUB]
+
+
+def test_an_image_comes_first_then_what_else_is_given_then_the_hub() -> None:
+    assert PRESET is not None
+    extra = ("oci:mirror.example.com/phi:1",)
+    container = render_weights(PRIVATE, PRESET, SETTINGS, extra_sources=extra)
+    assert container["args"] == [
+        f"--key={weights_key(PRIVATE, PRESET)}",
+        "--source=oci:registry.example.com/phi:1",
+        "--source=oci:mirror.example.com/phi:1",
+        HUB,
+        "--pull-secret=/mnt/pull-secrets/reg.cred",
+    ]
+
+
+def test_pull_secrets_are_mounted_where_the_program_looks_and_may_be_missing() -> None:
+    assert PRESET is not None
+    container = render_weights(PRIVATE, PRESET, SETTINGS)
+    volumes = weights_secret_volumes(PRIVATE)
+    assert [volume["secret"] for volume in volumes] == [
+        {"secretName": "reg.cred", "optional": True}
+    ]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts[volumes[0]["name"]] == "/mnt/pull-secrets/reg.cred"
+
+
+def test_a_volume_that_adapters_brought_is_not_brought_twice() -> None:
+    assert weights_secret_volumes(PRIVATE, besides=("reg.cred",)) == []
+
+
+def test_an_image_has_a_folder_of_its_own() -> None:
+    assert PRESET is not None
+    assert weights_key(PresetSpec(name="phi-4"), PRESET) == "phi-4"
+    assert weights_key(PRIVATE, PRESET).startswith("phi-4--")
