@@ -5,13 +5,14 @@ PYTHON ?= python3
 # kubectl and helm as the tests use them: the ones on PATH, else those that a package ships.
 TEST_TOOLS := .cache/tools
 
-.PHONY: quickstart setup test test-fast check format generate bench clean
+.PHONY: quickstart setup test test-fast test-all check format generate bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart   start the plane, serve a real model, print its answer"
 	@echo "make test         every test, the real engine included"
 	@echo "make test-fast    the tests that need no engine"
+	@echo "make test-all     all of them, and the engine at length"
 	@echo "make check        format, lint, types, layers, generated files"
 	@echo "make format       format the code; make generate: rewrite generated files"
 	@echo "make bench        every benchmark"
@@ -25,9 +26,12 @@ quickstart: setup
 test: test-fast
 	$(BIN)/pytest -m "e2e or gpu"
 
+test-all: test
+	$(BIN)/pytest -m extended
+
 # A worker a core; an engine, or a trainer, takes every core there is and has the machine to itself.
 test-fast: setup
-	$(BIN)/pytest --numprocesses auto --quiet -m "not e2e and not gpu"
+	$(BIN)/pytest --numprocesses auto --quiet -m "not e2e and not extended and not gpu"
 
 check: setup
 	$(BIN)/ruff format --check src tests tools benchmarks

@@ -149,7 +149,9 @@ def test_an_option_that_the_engine_does_not_know_ends_it_with_the_nearest(
     config = tmp_path / "inference_config.yaml"
     config.write_text("vllm: {max-modle-len: 2048}\n")
     message = tmp_path / "message"
-    arguments = ServingArguments(model=model_folder(str(root), KEY), config_file=str(config))
+    arguments = ServingArguments(
+        model=model_folder(str(root), KEY), port=free_port(), config_file=str(config)
+    )
     done = subprocess.run(
         [sys.executable, "-m", "kaito.runtimes.serving", *arguments.to_argv()],
         env={**os.environ, ENV_TERMINATION_LOG: str(message)},

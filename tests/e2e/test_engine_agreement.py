@@ -15,7 +15,7 @@ from tiny_architectures import CONTEXT_TOKENS, TINY_MODELS, TinyModel
 from kaito.planner.memory import weights_per_gpu
 from kaito.planner.plan import Parallelism
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 CACHE_BYTES = 1 << 28
 SECONDS = 500

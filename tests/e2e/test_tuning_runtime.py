@@ -77,6 +77,7 @@ class Bench:
             data=str(self.data),
             config_file=str(config),
             results=str(self.results),
+            keeps_results=True,
             scratch=str(self.folder / "scratch"),
             port=0,
         )

@@ -4,6 +4,7 @@ The model is SmolLM2-135M-Instruct from a Python package, so no hub is needed.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ FRANCE: list[ChatCompletionMessageParam] = [
     {"role": "user", "content": "What is the capital of France?"}
 ]
 READY_SECONDS = 300
+_CACHE = Path(__file__).parents[2] / ".cache" / "models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,15 @@ def run_weights(arguments: WeightsArguments, message: Path) -> subprocess.Comple
 
 
 def put_real_model(root: Path) -> None:
-    """Put SmolLM2 under `root`, where `model_folder(root, KEY)` finds it."""
-    arguments = WeightsArguments(key=KEY, root=str(root), source=(PACKAGE,))
+    """Put SmolLM2 under `root`, where `model_folder(root, KEY)` finds it.
+
+    It is converted once for all tests: the weights program itself lets one of them do it.
+    """
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    arguments = WeightsArguments(key=KEY, root=str(_CACHE), source=(PACKAGE,), port=0)
     done = run_weights(arguments, root / "message")
     assert done.returncode == ExitCode.OK, done.stderr
+    shutil.copytree(_CACHE / KEY, root / KEY, copy_function=os.link)
 
 
 def wait_until_ready(server: Server) -> None:

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     except UsageError as error:
         return _end(words, Ending(str(error), ExitCode.USAGE, hint=error.hint))
     except Ending as ending:
-        if ending.code is ExitCode.SOFTWARE:
+        if ending.code is ExitCode.SOFTWARE and not ending.hint:
             cause = words.cause or "without a word, as when the machine is out of memory"
             ending = Ending(f"{ending}: {cause}", ending.code)
         return _end(words, ending)

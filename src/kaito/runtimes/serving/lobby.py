@@ -39,7 +39,9 @@ def open_socket(host: str, port: int) -> socket.socket:
         sock.close()
         where = f"{host or 'every address'}, port {port}"
         said = os.strerror(error.errno or 0)
-        raise Ending(f"cannot listen on {where}: {said}", ExitCode.SOFTWARE) from error
+        raise Ending(
+            f"cannot listen on {where}: {said}", ExitCode.SOFTWARE, hint="end what listens there"
+        ) from error
     sock.listen(_BACKLOG)
     sock.setblocking(False)
     return sock

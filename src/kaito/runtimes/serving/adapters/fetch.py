@@ -16,6 +16,7 @@ from kaito.api.tuning_job import ADAPTER
 from kaito.api.weight_source import FolderSource, HubSource, OciSource, PackageSource, parse_source
 from kaito.base.clock import Clock
 from kaito.base.errors import UsageError
+from kaito.runtimes.serving.adapters.bound import require_size
 from kaito.runtimes.serving.adapters.errors import AdapterInvalid, AdapterNotFound
 from kaito.runtimes.serving.adapters.peft_config import (
     CONFIG_NAME,
@@ -81,7 +82,9 @@ class Fetcher:
 def copy_folder(source: Path, folder: Path, progress: Counter) -> str:
     """Copy the adapter's files, wherever among the usual places below `source` they are."""
     found = find_files(source)
-    progress.start(total=sum(path.stat().st_size for path in found))
+    total = sum(path.stat().st_size for path in found)
+    require_size(total)
+    progress.start(total=total)
     for path in found:
         with path.open("rb") as reader, (folder / path.name).open("wb") as writer:
             shutil.copyfileobj(reader, writer, _BLOCK)

@@ -18,9 +18,11 @@ from kaito.api.weight_source import HubSource
 from kaito.base.clock import Clock
 from kaito.registry.download import fetch_pieces
 from kaito.registry.errors import RegistryError
+from kaito.registry.manifest import Size
 from kaito.registry.partial import Piece
 from kaito.registry.progress import Progress
 from kaito.registry.web import Ask, Web, open_web, require_success
+from kaito.runtimes.serving.adapters.bound import require_size
 from kaito.runtimes.serving.adapters.errors import AdapterInvalid, AdapterNotFound
 from kaito.runtimes.serving.adapters.peft_config import CONFIG_NAME, PICKLED_NAMES, TENSORS_NAME
 
@@ -35,14 +37,14 @@ class _Revision(msgspec.Struct):
 
 class _Lfs(msgspec.Struct):
     oid: str
-    size: int
+    size: Size
 
 
 class _Entry(msgspec.Struct):
     path: str
     type: str = "file"
     oid: str = ""
-    size: int = 0
+    size: Size = 0
     lfs: _Lfs | None = None
 
 
@@ -60,6 +62,7 @@ async def fetch_hub(source: HubSource, folder: Path, clock: Clock, progress: Pro
             entries = await _get(web, url, headers, tuple[_Entry, ...])
             base = f"{endpoint}/{source.repository}/resolve/{commit}"
             pieces = tuple(_to_piece(entry, base) for entry in select_entries(entries))
+            require_size(sum(piece.size for piece in pieces))
             await fetch_pieces(web, partial(_open, web, headers), pieces, folder, progress)
     except RegistryError as error:
         hint = error.hint

@@ -11,6 +11,7 @@ from kaito.registry.credentials import read_credentials
 from kaito.registry.errors import RegistryError
 from kaito.registry.progress import Progress
 from kaito.registry.reference import parse_reference
+from kaito.runtimes.serving.adapters.bound import MOST_BYTES
 from kaito.runtimes.serving.adapters.errors import AdapterInvalid, AdapterNotFound
 from kaito.runtimes.serving.adapters.peft_config import (
     CONFIG_NAME,
@@ -42,8 +43,12 @@ async def fetch_oci(
     try:
         credentials = read_credentials(pull_secrets)
         async with open_registry(credentials, clock=clock) as registry:
-            pulled = await pull_content(registry, reference, folder, progress=progress)
+            pulled = await pull_content(
+                registry, reference, folder, progress=progress, most_bytes=MOST_BYTES
+            )
     except RegistryError as error:
+        if error.kind == "too large":
+            raise AdapterInvalid(str(error), hint=error.hint) from error
         raise AdapterNotFound(str(error), hint=error.hint) from error
     digest: str = pulled.digest
     require_adapter(folder, source.reference)
