@@ -160,18 +160,20 @@ async def end_in_the_middle_of_streams(server: Server) -> None:
         await asyncio.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
-            while await is_ready(session, server):
-                await asyncio.sleep(0.05)
+            await until_not_ready(session, server)
             # For a while they are still served: whoever routes them does not know yet.
             assert await stream(session, server, "sk-second", tokens=2)
         assert all(await asyncio.gather(*streams))
     assert await asyncio.to_thread(server.process.wait, 60) == 0
 
 
-async def is_ready(session: aiohttp.ClientSession, server: Server) -> bool:
-    async with session.get(f"{server.url}/ready") as response:
-        assert response.status in {200, 503}
-        return response.status == 200
+async def until_not_ready(session: aiohttp.ClientSession, server: Server) -> None:
+    while True:
+        async with session.get(f"{server.url}/ready") as response:
+            assert response.status in {200, 503}
+            if response.status == 503:
+                return
+        await asyncio.sleep(0.05)
 
 
 async def status_of(session: aiohttp.ClientSession, server: Server, key: str) -> int:

@@ -97,3 +97,17 @@ def test_what_is_no_tar_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(b"no tar" * 1000)
     with pytest.raises(RegistryError, match="is not the tar it says it is"):
         unpack(tmp_path, tmp_path / "1")
+
+
+def test_more_than_the_caller_wants_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    layer = make_layer(
+        tmp_path / "1", ("data/a", b"x" * 60), ("etc/large", b"x" * 999), ("data/b", b"x" * 41)
+    )
+    root = RootFolder(tmp_path / "staging", most_bytes=100)
+
+    with pytest.raises(RegistryError) as caught:
+        root.apply(layer, "")
+
+    assert caught.value.kind == "too large"
+    assert (tmp_path / "staging/data/a").exists()
+    assert not (tmp_path / "staging/data/b").exists()

@@ -18,6 +18,7 @@ from tiny_adapters import make_adapter
 
 from kaito.api.runtime import ENV_HUB_ENDPOINT
 from kaito.base.clock import SystemClock
+from kaito.runtimes.serving.adapters import bound, oci
 from kaito.runtimes.serving.adapters.errors import AdapterInvalid, AdapterNotFound, to_line
 from kaito.runtimes.serving.adapters.fetch import Counter, Fetcher
 
@@ -224,3 +225,34 @@ async def test_a_python_package_is_no_source_of_adapters(folder: Path) -> None:
     with pytest.raises(AdapterInvalid) as caught:
         await fetch("package:x==1#f", folder)
     assert to_line(caught.value) == "an adapter cannot come from a Python package"
+
+
+@pytest.mark.parametrize("form", ["image", "artifact"])
+async def test_an_oversized_adapter_of_a_registry_is_refused_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(oci, "MOST_BYTES", 100_000)
+    registry = RegistryDouble()
+    # As an image it is small on the wire, and large only once it is unpacked.
+    bomb = {FILES[0]: b"{}", FILES[1]: b"\0" * 1_000_000}
+    if form == "image":
+        registry.publish_image(bomb)
+    else:
+        registry.publish_artifact(bomb)
+    async with served(registry.application()) as host:
+        with pytest.raises(AdapterInvalid, match="the most that is taken here"):
+            await fetch(f"oci:{host}/org/poet:1", folder)
+    assert not [path for path in folder.rglob("*") if path.stat().st_size > 100_000]
+
+
+async def test_an_oversized_adapter_of_a_hub_or_a_folder_is_refused(
+    files: dict[str, bytes], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bound, "MOST_BYTES", 10)
+    hub = HubDouble(files)
+    async with served(hub.application()) as host:
+        monkeypatch.setenv(ENV_HUB_ENDPOINT, f"http://{host}")
+        for source in ("hub:org/poet@v1", f"file:{tmp_path / 'made'}"):
+            with pytest.raises(AdapterInvalid, match="an adapter may have"):
+                await fetch(source, folder)
+    assert contents(folder) == {}

@@ -6,6 +6,7 @@
 A resumed file is only what the server still calls the same: the rest is asked for with If-Range.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _FRUITLESS_TRIES: Final = 5
 _REDIRECTS: Final = 8
 _REDIRECT_CODES: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
+_BEYOND_THE_END: Final = 416
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -59,6 +61,10 @@ class _Cut(Exception):
     """The transfer broke off, or the server has a bad moment: ask again."""
 
 
+class _Beyond(_Cut):
+    """There is nothing after what is here, and nobody knows whether that is all: from the start."""
+
+
 async def fetch_url(download: Download, url: str, folder: Path, *, index: int) -> Arrived:
     """Bring one file into `folder`, which exists; what is there already is not asked for again.
 
@@ -77,19 +83,20 @@ async def fetch_url(download: Download, url: str, folder: Path, *, index: int) -
         path=target,
         name=_file_name(url),
         source=without_secrets(url),
-        digest=digest_file(target),
+        digest=await asyncio.to_thread(digest_file, target),
     )
 
 
 async def _fill(download: Download, url: str, part: Path) -> None:
-    fruitless = 0
+    fruitless = restarts = 0
     while True:
         before = _size(part)
         try:
             await _follow(download, url, part)
         except (aiohttp.ClientError, TimeoutError, _Cut) as error:
             fruitless = 0 if _size(part) > before else fruitless + 1
-            if fruitless >= _FRUITLESS_TRIES:
+            restarts += isinstance(error, _Beyond)
+            if fruitless >= _FRUITLESS_TRIES or restarts >= _FRUITLESS_TRIES:
                 raise SourceFailed(f"{without_secrets(url)}: {_reason(error)}") from error
             await download.clock.sleep(download.backoff.delay(fruitless, download.random))
         else:
@@ -118,6 +125,10 @@ async def _request(download: Download, url: str, part: Path) -> str:
     async with download.session.get(url, headers=headers, allow_redirects=False) as response:
         if response.status in _REDIRECT_CODES:
             return response.headers.get("Location", "")
+        if response.status == _BEYOND_THE_END and have:
+            part.unlink(missing_ok=True)
+            mark.unlink(missing_ok=True)
+            raise _Beyond(f"the server answered {response.status}")
         _check(response, url)
         goes_on = response.status == 206
         if not goes_on:
@@ -185,6 +196,11 @@ def _file_name(url: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "the server does not answer in time"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # Its own text holds the whole address, and so the key of a signed link.
+        return f"the proxy refuses to connect ({error.status})"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"cannot reach the proxy {error.host}:{error.port}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"cannot reach {error.host} (its certificate is not trusted)"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -3,6 +3,10 @@
 Names are judged where they are resolved, so that the address that was judged is the address that is
 connected to; literal addresses never reach a resolver, so every address of a redirect is judged as
 text too. Hosts that the operator lists are let through, but for metadata endpoints.
+
+Behind a proxy (HTTP_PROXY, HTTPS_PROXY) the names of data are the proxy's to resolve, maybe to what
+nobody here can see: they are judged as text, and where they lead is for the proxy's rules. What
+NO_PROXY lists is asked directly, and resolved and judged here as ever.
 """
 
 import asyncio
@@ -51,7 +55,7 @@ class GuardedResolver(AbstractResolver):
         self._guard = guard
         self._inner = ThreadedResolver()
         # A proxy stands where the operator put it, often on a private address.
-        self._proxies = {urlsplit(url).hostname for url in getproxies().values()}
+        self._proxies = _proxies()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -59,7 +63,7 @@ class GuardedResolver(AbstractResolver):
         """The addresses of `host`, all of them judged."""
         async with asyncio.timeout(RESOLVE_SECONDS):
             found = await self._inner.resolve(host, port, family)
-        if host not in self._proxies:
+        if (host, port) not in self._proxies:
             for entry in found:
                 self._guard.check_address(host, entry["host"])
         return found
@@ -67,6 +71,17 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held."""
         await self._inner.close()
+
+
+def _proxies() -> frozenset[tuple[str, int]]:
+    """Where the proxies listen: another port of the same host is no proxy."""
+    set_here = getproxies()
+    parts = [urlsplit(set_here[kind]) for kind in ("http", "https") if kind in set_here]
+    return frozenset(
+        (one.hostname, one.port or (443 if one.scheme == "https" else 80))
+        for one in parts
+        if one.hostname
+    )
 
 
 def without_secrets(url: str) -> str:

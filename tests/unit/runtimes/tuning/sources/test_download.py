@@ -188,3 +188,28 @@ async def test_a_name_that_resolves_to_this_machine_is_refused_unless_listed() -
         await GuardedResolver(Guard()).resolve("localhost", 80)
     found = await GuardedResolver(Guard(("localhost",))).resolve("localhost", 80)
     assert found
+
+
+async def beyond(request: web.Request) -> web.StreamResponse:
+    return await (fixed(416) if "Range" in request.headers else whole)(request)
+
+
+async def test_a_file_that_was_whole_but_not_adopted_is_fetched_again(
+    site: Site, tmp_path: Path
+) -> None:
+    part = tmp_path / "0-train.jsonl.part"
+    part.write_bytes(CONTENT)
+    part.with_name(f"{part.name}.version").write_text('"v1"')
+    site.answers = [beyond, beyond]
+
+    arrived = await fetch(site, tmp_path)
+
+    assert arrived.path.read_bytes() == CONTENT
+    assert site.ranges == [f"bytes={len(CONTENT)}-", ""]
+
+
+async def test_a_server_that_never_goes_on_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.answers = [cut, beyond] * 20
+
+    with pytest.raises(SourceFailed, match="answered 416"):
+        await fetch(site, tmp_path)

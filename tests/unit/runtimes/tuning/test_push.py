@@ -1,0 +1,110 @@
+"""A push that fails: the end where the result outlives the pod, and not before a day where not."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from registry_double import PASSWORD, USER, RegistryDouble, serving
+
+from kaito.api.tuning_job import ADAPTER, TuningArguments
+from kaito.api.tuning_record import TuningRecord
+from kaito.base.clock import SystemClock
+from kaito.runtimes.tuning.errors import SourceFailed
+from kaito.runtimes.tuning.push import deliver_result
+from kaito.runtimes.tuning.result import ADAPTER_FILES
+
+
+class Hurried(SystemClock):
+    """Its hours pass at once, and are counted."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.waits)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+
+class Uncounted:
+    def start(self, *, total: int, done: int) -> None:
+        pass
+
+    def advance(self, size: int, *, item: str = "") -> None:
+        pass
+
+
+@pytest.fixture
+async def double() -> AsyncIterator[RegistryDouble]:
+    made = RegistryDouble()
+    made.faults.auth = "basic"
+    async with serving(made):
+        yield made
+
+
+def arguments(tmp_path: Path, host: str, *, keeps_results: bool) -> TuningArguments:
+    folder = tmp_path / ADAPTER
+    folder.mkdir()
+    for name in ADAPTER_FILES:
+        (folder / name).write_bytes(b"{}")
+    write_login(tmp_path / "secret", host, "guess")
+    return TuningArguments(
+        model="m",
+        results=str(tmp_path),
+        image=f"{host}/team/adapter:1",
+        push_secret=str(tmp_path / "secret"),
+        keeps_results=keeps_results,
+    )
+
+
+def write_login(folder: Path, host: str, password: str) -> None:
+    folder.mkdir(exist_ok=True)
+    word = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    (folder / ".dockerconfigjson").write_text(json.dumps({"auths": {host: {"auth": word}}}))
+
+
+async def test_results_on_a_volume_end_a_job_whose_push_is_refused(
+    double: RegistryDouble, tmp_path: Path
+) -> None:
+    given, warned = arguments(tmp_path, double.host, keeps_results=True), list[str]()
+    with pytest.raises(SourceFailed, match="cannot push"):
+        await deliver_result(
+            given, TuningRecord(), clock=Hurried(), progress=Uncounted(), warn=warned.append
+        )
+    assert warned == []
+
+
+async def test_results_that_end_with_the_pod_wait_for_the_right_password(
+    double: RegistryDouble, tmp_path: Path
+) -> None:
+    given, warned = arguments(tmp_path, double.host, keeps_results=False), list[str]()
+
+    def mend(line: str) -> None:
+        warned.append(line)
+        if len(warned) == 3:
+            write_login(tmp_path / "secret", double.host, PASSWORD)
+
+    result = await deliver_result(
+        given, TuningRecord(), clock=Hurried(), progress=Uncounted(), warn=mend
+    )
+
+    assert result.startswith(f"{given.image}@sha256:")
+    assert len(warned) == 3
+    assert "refuses access" in warned[0]
+
+
+async def test_nobody_is_waited_for_longer_than_a_day_nor_longer_than_minutes_at_once(
+    double: RegistryDouble, tmp_path: Path
+) -> None:
+    given, clock = arguments(tmp_path, double.host, keeps_results=False), Hurried()
+    with pytest.raises(SourceFailed, match="cannot push"):
+        await deliver_result(
+            given, TuningRecord(), clock=clock, progress=Uncounted(), warn=lambda line: None
+        )
+    assert 24 * 3600 <= clock.monotonic() < 24 * 3600 + 300
+    assert max(clock.waits) <= 300
