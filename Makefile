@@ -12,7 +12,7 @@ help:
 	@echo "make quickstart   start the plane, serve a real model, print its answer"
 	@echo "make test         every test, the real engine included"
 	@echo "make test-fast    the tests that need no engine"
-	@echo "make test-all     all of them, and the engine at length"
+	@echo "make test-all     all of them, and engine and trainer at length"
 	@echo "make check        format, lint, types, layers, generated files"
 	@echo "make format       format the code; make generate: rewrite generated files"
 	@echo "make bench        every benchmark"

@@ -22,7 +22,7 @@ from serving_engines import FRANCE, KEY, Server, free_port, put_real_model, serv
 
 from kaito.api.runtime import ServingArguments, model_folder
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 WEATHER: dict[str, Any] = {
     "type": "function",

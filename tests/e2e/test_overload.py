@@ -15,7 +15,7 @@ from serving_engines import KEY, Server, free_port, put_real_model, serve
 
 from kaito.api.runtime import ServingArguments, model_folder
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 REQUESTS, CONCURRENCY = 1000, 64
 

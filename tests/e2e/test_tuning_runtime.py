@@ -24,7 +24,7 @@ from kaito.api.tuning_ending import parse_ending
 from kaito.api.tuning_job import ADAPTER, CHECKPOINTS, REPORT_FILE, TUNING_COMMAND, TuningArguments
 from kaito.api.tuning_record import COMPLETED_FILE, TuningRecord, parse_tuning_record
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(400)]
 
 STEPS = 20
 STOPPED = 143

@@ -71,3 +71,25 @@ def test_a_tuning_renders_as_recorded(case: Path) -> None:
     if os.environ.get("KAITO_UPDATE_GOLDEN"):
         expected.write_text(rendered)
     assert rendered == expected.read_text()
+
+
+@pytest.mark.parametrize(
+    ("volume", "is_kept"),
+    [
+        ({"persistentVolumeClaim": {"claimName": "results"}}, True),
+        ({"emptyDir": {}}, False),
+        ({"ephemeral": {"volumeClaimTemplate": {}}}, False),
+        (None, False),
+    ],
+)
+def test_the_trainer_knows_whether_its_results_outlive_the_pod(
+    volume: Manifest | None, is_kept: bool
+) -> None:
+    case = next(path for path in _CASES if path.name.startswith("image-on"))
+    document, *data = yaml.safe_load_all(case.read_text())
+    document["tuning"]["output"].pop("volumeSource", None)
+    if volume is not None:
+        document["tuning"]["output"]["volumeSource"] = volume
+    job = _render(document, data[0] if data else None)
+    (trainer,) = job["spec"]["template"]["spec"]["containers"]
+    assert ("--keeps-results=true" in trainer["args"]) == is_kept

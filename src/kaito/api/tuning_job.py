@@ -59,6 +59,8 @@ class TuningArguments(Arguments, frozen=True, kw_only=True):
     results: str = RESULTS_MOUNT
     scratch: str = "/tmp"  # noqa: S108 - in a container
     """For downloads and caches."""
+    keeps_results: bool = False
+    """Whether the results are a volume that outlives the pod; else a push must not be given up."""
     image: str = ""
     """Where to push the adapter; empty: it stays in the results."""
     push_secret: str = ""

@@ -13,6 +13,7 @@ from typing import Final
 from kaito.base.quantity import MIB
 
 _BUFFER: Final = MIB
+_KINDS: Final = frozenset({"sha256", "sha512", "git"})
 
 
 class Sum:
@@ -20,11 +21,13 @@ class Sum:
 
     def __init__(self, digest: str, *, size: int) -> None:
         kind, _, self._expected = digest.partition(":")
+        # What is announced in a way that nobody can check is wrong, not unknown.
+        self._is_checked = not digest or (kind in _KINDS and bool(self._expected))
         if kind == "git":
             # https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
             self._sum = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
         else:
-            self._sum = hashlib.new(kind or "sha256")
+            self._sum = hashlib.new(kind if kind in _KINDS else "sha256")
         self.done = 0
 
     async def add(self, file: int, *, offset: int, upto: int) -> None:
@@ -38,7 +41,9 @@ class Sum:
             raise
 
     def matches(self) -> bool:
-        """Whether it is the sum that was announced; always, where none was."""
+        """Whether it is the sum that was announced; always, where none was at all."""
+        if not self._is_checked:
+            return False
         return not self._expected or self._sum.hexdigest() == self._expected
 
     def _add(self, file: int, offset: int, upto: int) -> None:

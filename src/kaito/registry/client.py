@@ -89,7 +89,7 @@ class Registry:
                 return body
 
         body = await self.web.insist(attempt, what=str(reference))
-        if len(body) > limit or _digest_of(body) != digest:
+        if len(body) > limit or _digest_of(body, like=digest) != digest:
             raise RegistryError(f"{reference}: blob {digest[:19]} is damaged", kind="damaged")
         return body
 
@@ -159,14 +159,14 @@ class Registry:
                 return body, media_type, response.headers.get("Docker-Content-Digest", "")
 
         body, media_type, announced = await self.web.insist(attempt, what=str(reference))
-        digest = _digest_of(body)
         wanted = version if ":" in version else announced
-        if wanted.startswith("sha256:") and wanted != digest:
+        found = _digest_of(body, like=wanted)
+        if wanted.startswith(("sha256:", "sha512:")) and wanted != found:
             raise RegistryError(
-                f"{reference}: the manifest is {digest}, where {wanted} was promised",
+                f"{reference}: the manifest is {found}, where {wanted[:140]} was promised",
                 kind="damaged",
             )
-        return body, _media_type_of(body, media_type), digest
+        return body, _media_type_of(body, media_type), found
 
     async def _require_success(
         self, response: aiohttp.ClientResponse, reference: Reference, expected: tuple[int, ...]
@@ -234,5 +234,7 @@ def _decode(body: bytes, kind: type[_T], reference: Reference) -> _T:
         ) from error
 
 
-def _digest_of(body: bytes) -> str:
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+def _digest_of(body: bytes, *, like: str) -> str:
+    """The digest of the kind that `like` is; sha256 unless it says sha512."""
+    kind = "sha512" if like.startswith("sha512:") else "sha256"
+    return f"{kind}:{hashlib.new(kind, body).hexdigest()}"

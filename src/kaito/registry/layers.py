@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, cast
 
-from kaito.base.quantity import MIB
+from kaito.base.quantity import MIB, format_gib
 from kaito.registry.errors import RegistryError
 
 CONTENT_FOLDERS: Final = (
@@ -28,12 +28,23 @@ _LINKS = 40
 
 
 class RootFolder:
-    """What the layers so far leave of the wanted folders, under `staging`."""
+    """What the layers so far leave of the wanted folders, under `staging`.
 
-    def __init__(self, staging: Path, *, wanted: Sequence[str] = CONTENT_FOLDERS) -> None:
+    Files of more than `most_bytes`, replaced ones included, are refused before they are written.
+    """
+
+    def __init__(
+        self,
+        staging: Path,
+        *,
+        wanted: Sequence[str] = CONTENT_FOLDERS,
+        most_bytes: int | None = None,
+    ) -> None:
         self._staging = staging
         self._wanted = tuple(wanted)
         self._links: dict[str, str] = {}
+        self._most_bytes = most_bytes
+        self._bytes = 0
 
     def apply(self, layer: Path, compression: str) -> None:
         """Apply one layer's tar; blocks, so call it in a thread.
@@ -100,6 +111,8 @@ class RootFolder:
             self._clear(name)
             self._links[name] = to_inner(member.linkname)
         elif member.isreg():
+            self._bytes += max(member.size, 0)
+            require_size(self._bytes, self._most_bytes)
             self._clear(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             content = tar.extractfile(member)
@@ -135,6 +148,15 @@ class RootFolder:
     def _is_wanted(self, name: str) -> bool:
         return any(
             not wanted or name == wanted or name.startswith(f"{wanted}/") for wanted in self._wanted
+        )
+
+
+def require_size(size: int, most: int | None) -> None:
+    """`RegistryError` when `size` bytes are more than the caller wants; None: any size is right."""
+    if most is not None and size > most:
+        raise RegistryError(
+            f"its files have more than {format_gib(most)}, the most that is taken here",
+            kind="too large",
         )
 
 

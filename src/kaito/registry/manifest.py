@@ -5,7 +5,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md
 
 import platform
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,12 @@ FILE_SHA256: Final = "sh.kaito.file.sha256"
 Its title is another name, so that a tool that knows none of this keeps the parts apart."""
 
 
+DIGEST_PATTERN: Final = r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z"
+"""Digests become names of files and proofs of contents, so that no other spelling is let in."""
+Digest: TypeAlias = Annotated[str, msgspec.Meta(pattern=DIGEST_PATTERN)]
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """What an image of an index runs on."""
 
@@ -51,8 +57,8 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """Content by its digest; `size` in bytes."""
 
     media_type: str = "application/octet-stream"
-    digest: str
-    size: int
+    digest: Digest
+    size: Size
     annotations: dict[str, str] = {}
     platform: Platform | None = None
     artifact_type: str = ""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Final, Self
 
@@ -92,13 +92,13 @@ class PartialFolder:
 
     def path(self, name: str) -> Path:
         """Where a file grows; its folders are made."""
-        path = self._root / "files" / name
+        path = self._grown(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def target(self, name: str) -> Path:
         """Where it will be."""
-        return self.folder / name
+        return self.folder / _require_inner(name)
 
     def record(self, piece: Piece, start: int, end: int) -> None:
         """Note bytes that are written; `start` and `end` count within the piece."""
@@ -121,7 +121,7 @@ class PartialFolder:
 
     def publish(self, name: str) -> None:
         """Move a verified file to its place."""
-        grown, target = self._root / "files" / name, self.target(name)
+        grown, target = self._grown(name), self.target(name)
         # Not there: an earlier process had moved it, and what it noted stands in the journal.
         if grown.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +130,9 @@ class PartialFolder:
     def finish(self) -> None:
         """Everything is in its place: nothing is left to go on with."""
         shutil.rmtree(self._root, ignore_errors=True)
+
+    def _grown(self, name: str) -> Path:
+        return self._root / "files" / _require_inner(name)
 
     def _write(self, line: str) -> None:
         with disk_errors(self._root):
@@ -156,6 +159,14 @@ class PartialFolder:
             self._spans.setdefault(key, Spans()).add(int(start), int(end))
             if verb == "good":
                 self._good.add(key)
+
+
+def _require_inner(name: str) -> str:
+    """The name, if it stays in its folder; whoever made it should have seen to that."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in name:
+        raise RegistryError(f"name {name[:200]!r} leads out of the folder", kind="refused")
+    return name
 
 
 @contextmanager

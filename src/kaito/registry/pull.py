@@ -15,7 +15,7 @@ import aiohttp
 from kaito.registry.client import Registry
 from kaito.registry.download import fetch_pieces
 from kaito.registry.errors import RegistryError
-from kaito.registry.layers import CONTENT_FOLDERS, RootFolder, to_inner
+from kaito.registry.layers import CONTENT_FOLDERS, RootFolder, require_size, to_inner
 from kaito.registry.manifest import (
     FILE_NAME,
     FILE_OFFSET,
@@ -34,6 +34,8 @@ from kaito.registry.web import Ask
 
 _LAYERS = ".kaito-layers"
 _ROOT = ".kaito-rootfs"
+_DIGITS = 19
+"""Of the largest size of a file; longer ones are not even converted."""
 _HINT = "see docs/how-to/weights-as-images.md for what kaito reads"
 
 
@@ -50,19 +52,26 @@ class Pulled:
 
 
 async def pull_content(
-    registry: Registry, reference: Reference, folder: Path, *, progress: Progress
+    registry: Registry,
+    reference: Reference,
+    folder: Path,
+    *,
+    progress: Progress,
+    most_bytes: int | None = None,
 ) -> Pulled:
     """Bring the files of an artifact, or of an image's /data, into `folder`.
 
     What an interrupted call left in `folder` is gone on with; files that are there already and are
-    what they should be are kept. Nothing counts before its sha256 is right.
+    what they should be are kept. Nothing counts before its sha256 is right. More than `most_bytes`,
+    as the manifest states it or as layers unpack to, are too large.
 
     Raises:
         RegistryError: with the kind of what went wrong.
     """
-    pull = _Pull(registry, reference, folder, progress)
+    pull = _Pull(registry, reference, folder, progress, most_bytes)
     found = await registry.get_manifest(reference)
     manifest = found.manifest
+    require_size(sum(layer.size for layer in manifest.layers), most_bytes)
     files = [layer for layer in manifest.layers if layer.title and not _is_packed(layer)]
     packed = [layer for layer in manifest.layers if layer.title and _is_packed(layer)]
     pieces = to_pieces(files)
@@ -115,12 +124,18 @@ class _Pull:
     """One pull: from where, into which folder, and who watches."""
 
     def __init__(
-        self, registry: Registry, reference: Reference, folder: Path, progress: Progress
+        self,
+        registry: Registry,
+        reference: Reference,
+        folder: Path,
+        progress: Progress,
+        most_bytes: int | None,
     ) -> None:
         self._registry = registry
         self._reference = reference
         self._folder = folder
         self._progress = progress
+        self._most_bytes = most_bytes
 
     async def fetch(self, pieces: Sequence[Piece], folder: Path) -> None:
         """Bring blobs into files of `folder`."""
@@ -139,12 +154,15 @@ class _Pull:
         with disk_errors(self._folder):
             shutil.rmtree(root_folder, ignore_errors=True)
             root_folder.mkdir()
-            root = RootFolder(root_folder, wanted=wanted)
-            for layer in layers:
-                compression = LAYER_TYPES.get(layer.media_type, "an unknown format")
-                await asyncio.to_thread(root.apply, staging / _file_of(layer), compression)
-            root.publish(self._folder)
-            shutil.rmtree(root_folder)
+            root = RootFolder(root_folder, wanted=wanted, most_bytes=self._most_bytes)
+            try:
+                for layer in layers:
+                    compression = LAYER_TYPES.get(layer.media_type, "an unknown format")
+                    await asyncio.to_thread(root.apply, staging / _file_of(layer), compression)
+                root.publish(self._folder)
+            finally:
+                # Verified layers that make no content will not make any the next time either.
+                shutil.rmtree(root_folder, ignore_errors=True)
             shutil.rmtree(staging)
 
     def _open(
@@ -179,7 +197,7 @@ def _number(layer: Descriptor, key: str, default: int) -> int:
     text = layer.annotations.get(key, "")
     if not text:
         return default
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS:
         raise RegistryError(
             f"annotation {key} is {text[:40]!r}, which is no number", kind="damaged"
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kaito.base.errors import UsageError
+from kaito.registry.manifest import DIGEST_PATTERN
 
 DOCKER_HUB: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"
@@ -17,7 +18,7 @@ _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:\d{1,5})?\Z")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*\Z")
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z|sha512:[0-9a-f]{128}\Z")
+_DIGEST = re.compile(DIGEST_PATTERN)
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?\Z")
 _MAX_NAME = 255
 

@@ -57,12 +57,17 @@ def mirror_folder(source: MirrorSource) -> str:
     return source.model_id.replace("/", "--")
 
 
-def mounted_claim(volumes: object) -> str:
-    """The claim that the volumes of a pod template have for weights; empty where they have none."""
-    for volume in volumes if isinstance(volumes, list) else ():
-        if volume.get("name") == WEIGHTS:
-            return str((volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
-    return ""
+def mounted_volume(pod: Manifest, preset_name: str) -> MirrorVolume | None:
+    """The volume from which the pod of a template serves that preset; None where it fetches it."""
+    sources = (v for v in pod.get("volumes") or () if v["name"] == WEIGHTS)
+    source: Manifest = next(sources, {})
+    claim = (source.get("persistentVolumeClaim") or {}).get("claimName")
+    folder = runtime.model_folder(runtime.WEIGHTS_MOUNT, preset_name)
+    for container in pod.get("containers") or ():
+        for mount in container.get("volumeMounts") or ():
+            if claim and mount["name"] == WEIGHTS and mount["mountPath"] == folder:
+                return MirrorVolume(claim=claim, path=mount.get("subPath") or "")
+    return None
 
 
 def access_mode(provisioner: str, annotations: Mapping[str, str]) -> str:

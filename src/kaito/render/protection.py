@@ -10,6 +10,8 @@ from kaito.api.workspace import Workspace
 
 KEYS_VOLUME = "api-keys"
 KEYS_MOUNT = "/mnt/api-keys"
+_DIGITS = 9
+"""More than any number of requests has."""
 
 
 def protection_arguments(workspace: Workspace) -> dict[str, object]:
@@ -41,4 +43,5 @@ def protection_mounts(workspace: Workspace) -> list[Manifest]:
 def _whole(text: str) -> int:
     """The number, -1 for no limit; 0, the runtime's own choice, for what is none."""
     digits = text.strip()
-    return int(digits) if digits == "-1" or digits.isdecimal() else 0
+    is_number = digits.isdecimal() and len(digits) <= _DIGITS
+    return int(digits) if digits == "-1" or is_number else 0

@@ -40,6 +40,7 @@ _GRACE_SECONDS = 120
 _CPUS_PER_GPU = 4
 _SCRATCH_BYTES = 100 * GIB
 """Downloads and tokenized data sets."""
+_PASSING_VOLUMES = frozenset({"emptyDir", "ephemeral"})
 _HUB_SCHEME = "hf://datasets/"
 _RESULTS, _DATA, _PUSH = "results-volume", "data-volume", "push-secret"
 
@@ -133,6 +134,10 @@ def has_volume(spec: TuningSpec) -> bool:
     return spec.output is not None and spec.output.volume_source is not None
 
 
+def _outlives_pod(volume: Manifest | None) -> bool:
+    return volume is not None and not _PASSING_VOLUMES & set(volume)
+
+
 def _trainer(spec: TuningSpec, model: TunedModel, settings: RenderSettings) -> Manifest:
     assert spec.preset is not None
     return {
@@ -166,6 +171,7 @@ def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) ->
         data=tuning_job.DATA_MOUNT if source.volume_source is not None else "",
         config_file=tuning_job.TUNING_CONFIG_FILE if model.config is not None else "",
         results=model.results,
+        keeps_results=_outlives_pod(target.volume_source),
         image=target.image,
         push_secret=tuning_job.PUSH_SECRET_MOUNT if target.image_push_secret else "",
         pull_secret=tuple(f"{tuning_job.PULL_SECRETS_MOUNT}/{s}" for s in _pull_secrets(spec)),

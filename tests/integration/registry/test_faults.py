@@ -117,11 +117,12 @@ async def test_damaged_bytes_are_fetched_again_once(double: RegistryDouble, tmp_
     assert not (tmp_path / "other" / "small").exists()
 
 
+@pytest.mark.parametrize("kind", ["sha256", "sha512"])
 async def test_a_wrong_manifest_is_refused(
-    double: RegistryDouble, tmp_path: Path, progress: Counted
+    double: RegistryDouble, tmp_path: Path, progress: Counted, kind: str
 ) -> None:
     reference = publish(double, {"a": b"a"})
-    wanted = digest_of(b"another")
+    wanted = digest_of(b"another") if kind == "sha256" else f"sha512:{'0' * 128}"
     double.manifests["tests/model", wanted] = double.manifests["tests/model", "1"]
     asked = parse_reference(f"{reference.registry}/tests/model@{wanted}")
     async with talking() as registry:
@@ -235,3 +236,22 @@ async def test_a_blob_of_another_repository_is_mounted(
     assert ("tests/pushed", digest) in double.homes
     assert (double.counts["PUT"], double.counts["PATCH"]) == (0, 0)
     assert progress.done == len(WEIGHTS)
+
+
+@pytest.mark.parametrize("digest", ["sha256:x/../../victim", "sha256:", "foo:abc", "md5:"])
+async def test_a_manifest_whose_digests_are_none_is_damage_and_nothing_is_written(
+    double: RegistryDouble, tmp_path: Path, progress: Counted, digest: str
+) -> None:
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    layer = {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+        "digest": digest,
+        "size": 4,
+    }
+    double.add_manifest("tests/model", "1", {"schemaVersion": 2, "layers": [layer]}, kind)
+    reference = parse_reference(f"{double.host}/tests/model:1")
+    async with talking() as registry:
+        with pytest.raises(RegistryError) as caught:
+            await pull_content(registry, reference, tmp_path / "in", progress=progress)
+    assert caught.value.kind == "damaged"
+    assert read_files(tmp_path) == {}

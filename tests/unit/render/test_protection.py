@@ -29,6 +29,8 @@ def test_the_secret_is_a_folder_that_the_server_reads_and_the_pod_does_not_wait_
     assert protection_arguments(workspace) == {"keys_folder": mount["mountPath"]}
 
 
-@pytest.mark.parametrize(("text", "waiting"), [("32", 32), ("-1", -1), ("0", None), ("x", None), ("9" * 5000, None)])
+@pytest.mark.parametrize(
+    ("text", "waiting"), [("32", 32), ("-1", -1), ("0", None), ("x", None), ("9" * 5000, None)]
+)
 def test_a_bound_that_is_no_number_is_left_to_the_runtime(text: str, waiting: int | None) -> None:
     assert protection_arguments(annotated(waiting=text)).get("max_waiting") == waiting

@@ -1,7 +1,8 @@
 """Weights from a ModelMirror: which one a Workspace uses, and whether it may. Pure.
 
 The annotation `kaito.sh/model-mirror` names one, or says `auto`: then one is used where it is ready
-at the start, and nobody waits for one. What runs keeps the volume that it started with.
+at the start, and nobody waits for one. What runs keeps the volume that it started with, also when
+its mirror is no longer ready or is gone: a pod's end and a new download would mend nothing.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from kaito.api.modelmirror import MIRROR_READY, ModelMirror
 from kaito.api.workspace import MODEL_MIRROR_READY
 from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed
 from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_claim
+from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_volume
 from kaito.render.served_model import MirrorVolume, ServedModel
 
 
@@ -21,6 +22,8 @@ def choose_mirror(observed: Observed) -> Step | None:
     if not wanted or observed.preset is None:
         return None
     if wanted == AUTO_MIRROR:
+        if (kept := _mounted(observed)) is not None:
+            return _keeps(observed, kept)
         mirror = _choose(observed)
         return _uses(mirror) if mirror is not None else None
     if not observed.mirrors:
@@ -38,18 +41,25 @@ def with_mirror(model: ServedModel, observed: Observed, step: Step | None) -> Se
 
 def _volume(observed: Observed) -> MirrorVolume | None:
     wanted = observed.workspace.metadata.annotations.get(labels.MODEL_MIRROR, "")
+    if wanted == AUTO_MIRROR and (kept := _mounted(observed)) is not None:
+        return kept
     mirror = _choose(observed) if wanted == AUTO_MIRROR else observed.mirrors[0]
     return mirror_volume(mirror) if mirror is not None else None
 
 
+def _mounted(observed: Observed) -> MirrorVolume | None:
+    """What the pods have the weights from, by the template they are made from."""
+    if observed.owned is None or observed.preset is None:
+        return None
+    return mounted_volume(observed.owned.spec.template.spec, observed.preset.name)
+
+
 def _choose(observed: Observed) -> ModelMirror | None:
-    """One that may be used now; for what runs already, the one it runs from or none."""
-    found = [mirror for mirror in observed.mirrors if _refuse(observed, mirror) is None]
-    found = [mirror for mirror in found if _model(mirror)]
+    """One that may be used now; what runs already does not begin with one."""
     if observed.owned is not None:
-        claim = mounted_claim(observed.owned.spec.template.spec.get("volumes"))
-        found = [mirror for mirror in found if mirror_volume(mirror).claim == claim]
-    return next(iter(found), None)
+        return None
+    found = [mirror for mirror in observed.mirrors if _refuse(observed, mirror) is None]
+    return next((mirror for mirror in found if _model(mirror)), None)
 
 
 def _refuse(observed: Observed, mirror: ModelMirror) -> Step | None:
@@ -97,6 +107,19 @@ def _model(mirror: ModelMirror) -> str:
     """The model it was made of; empty for a static one, which nobody can tell of."""
     source = mirror.spec.source if mirror.spec else None
     return source.model_id if source is not None else ""
+
+
+def _keeps(observed: Observed, volume: MirrorVolume) -> Step:
+    """What runs goes on, whatever became of the mirror behind its volume."""
+    namespace = observed.workspace.metadata.namespace
+    for mirror in observed.mirrors:
+        if (mirror_namespace(mirror), mirror_volume(mirror).claim) == (namespace, volume.claim):
+            return _uses(mirror)
+    message = (
+        f"the weights are those of PersistentVolumeClaim {namespace}/{volume.claim}, whose "
+        f"ModelMirror is gone; to fetch them instead remove the annotation {labels.MODEL_MIRROR}"
+    )
+    return Step(conditions=(holds(MODEL_MIRROR_READY, "ModelMirrorReady", message),))
 
 
 def _uses(mirror: ModelMirror) -> Step:

@@ -14,7 +14,7 @@ would end a pod is valid only for the very StatefulSet and Service that were see
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kaito.api import labels
+from kaito.api import conditions, labels
 from kaito.api.core import SERVICES, STATEFULSETS, Pod, Service, StatefulSet
 from kaito.api.meta import Manifest
 from kaito.api.runtime import ExitCode
@@ -30,6 +30,9 @@ SETTLE_SECONDS = 5.0
 """From a Service's change until every node knows: no pod that it left is ended before."""
 GIVE_UP_SECONDS = 60.0
 """How long `auto` waits for a pod that no node takes, before it replaces the old one in place."""
+START_SECONDS = 600.0
+"""The same for a pod that a node has taken and of which nothing runs: its volumes may never come
+while the old pod has them, and large images take minutes."""
 SURGE = "surge"
 PROGRESSING, FAILING, NO_ROOM = "RolloutProgressing", "RolloutFailing", "RolloutWaitingForRoom"
 
@@ -149,15 +152,15 @@ def go_on(view: View) -> Rollout:
     return _before_return(view) if view.target == 1 else _after_return(view)
 
 
-def end_surge(view: View) -> Rollout:
-    """Let the second pod go; where the first is not up to date it is replaced now."""
+def end_surge(view: View, *, why: str = "") -> Rollout:
+    """Let the second pod go; where the first is not up to date it is replaced now, and why."""
     note = Note(
         about=view.observed.workspace,
         reason="RolloutFinished",
         message=f"pod {view.name_of(0)} answers; pod {view.name_of(1)} goes",
     )
     if not view.serves_as(0, view.wanted_hash):
-        text = f"pod {view.name_of(0)} is replaced in place, pod {view.name_of(1)} goes"
+        text = f"pod {view.name_of(0)} is replaced in place, pod {view.name_of(1)} goes{why}"
         note = Note(about=view.observed.workspace, reason="WorkloadUpdated", message=text)
     return Rollout(actions=(_same_service(view), _write(view, replicas=1, partition=0, note=note)))
 
@@ -170,7 +173,7 @@ def _before_switch(view: View) -> Rollout:
         return begin_surge(view)
     patience = _patience(view)
     if view.mode == "replace" or patience == 0.0:
-        return end_surge(view)
+        return end_surge(view, why="" if view.mode == "replace" else _why_given_up(view))
     if _is_counted(view) and view.serves_as(1, view.wanted_hash):
         return _switch(view, 1)
     return replace(_waiting_for(view, 1, answering=0), requeue_after=patience)
@@ -178,6 +181,8 @@ def _before_switch(view: View) -> Rollout:
 
 def _after_switch(view: View) -> Rollout:
     """The new pod serves. From here the update goes to its end, also when a newer one waits."""
+    if _is_hopeless(view):
+        return end_surge(view)
     if not view.serves(1):
         if view.serves(0):
             return _switch(view, 0)
@@ -199,9 +204,14 @@ def _before_return(view: View) -> Rollout:
     """The first pod is being replaced; the second serves."""
     if view.serves_as(0, view.live_hash) or (view.serves(0) and not view.serves(1)):
         return _switch(view, 0)
-    if view.mode == "replace" and view.live_hash != view.wanted_hash:
+    if view.mode == "replace" or _is_hopeless(view):
         return end_surge(view)
     return _waiting_for(view, 0, answering=1)
+
+
+def _is_hopeless(view: View) -> bool:
+    """Whether nothing serves that a newer change could interrupt."""
+    return view.live_hash != view.wanted_hash and not (view.serves(0) or view.serves(1))
 
 
 def _after_return(view: View) -> Rollout:
@@ -264,13 +274,36 @@ def _is_counted(view: View) -> bool:
 
 
 def _patience(view: View) -> float | None:
-    """Seconds for which `auto` goes on waiting for a pod that no node takes; None: for ever."""
+    """Seconds for which `auto` goes on waiting for a pod that does not start; None: for ever."""
     pod = view.pod(1)
-    for condition in pod.status.conditions if pod and view.mode == "auto" else ():
-        if condition.type == "PodScheduled" and condition.status == "False":
-            since = condition.last_transition_time or view.now
-            return max(GIVE_UP_SECONDS - (view.now - since).total_seconds(), 0.0)
-    return None
+    if pod is None or view.mode != "auto":
+        return None
+    bound = conditions.find(pod.status.conditions, "PodScheduled")
+    if bound is None or (bound.is_true and not _is_unstarted(view, pod)):
+        return None
+    limit = START_SECONDS if bound.is_true else GIVE_UP_SECONDS
+    since = bound.last_transition_time or view.now
+    return max(limit - (view.now - since).total_seconds(), 0.0)
+
+
+def _is_unstarted(view: View, pod: Pod) -> bool:
+    """Whether nothing of it has run, and Kubernetes names no fault that comes again in place."""
+    is_this = pod.metadata.annotations.get(labels.TEMPLATE_HASH, "") == view.live_hash
+    if pod.is_ready or pod.metadata.is_deleting or not is_this:
+        return False
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    if any(s.state.running or s.state.terminated or s.last_state.terminated for s in statuses):
+        return False
+    return explain_pod(pod, is_preset=view.observed.preset is not None)[0] in WAITING_REASONS
+
+
+def _why_given_up(view: View) -> str:
+    pod = view.pod(1)
+    if pod is None or not _is_unstarted(view, pod):
+        return ""
+    name = view.name_of(0)
+    waited = f"nothing of it started in {START_SECONDS / 60:.0f} minutes"
+    return f": {waited}, for want of its volumes or its image; see: kubectl describe pod {name}"
 
 
 def _waiting_for(view: View, ordinal: int, *, answering: int) -> Rollout:
@@ -282,11 +315,15 @@ def _waiting_for(view: View, ordinal: int, *, answering: int) -> Rollout:
     reason, why = explain_pod(pod, is_preset=view.observed.preset is not None)
     crash = _last_crash(pod)
     if reason in WAITING_REASONS and not crash:
-        told = PROGRESSING, f"{answers}; the update starts: {why}"
+        # Of volumes that are not there, only the pod's events tell.
+        hint = (
+            f"; see: kubectl describe pod {pod.metadata.name}" if _is_unstarted(view, pod) else ""
+        )
+        told = PROGRESSING, f"{answers}; the update starts: {why}{hint}"
     elif reason == "Unschedulable":
         told = NO_ROOM, f"{answers}; the update waits for room: {why}; {WITHOUT_ROOM}"
     else:
-        told = FAILING, f"{answers} as before; the update fails: {crash or why}; {_CORRECT}"
+        told = FAILING, _tell_failure(view, ordinal, crash or why)
     return Rollout(ordinal=answering, reason=told[0], message=told[1])
 
 
@@ -299,6 +336,16 @@ def _last_crash(pod: Pod) -> str:
         said = ended.message.strip() or f"ended with exit code {ended.exit_code} ({ended.reason})"
         return f"pod {pod.metadata.name}, container {status.name}: {said}"
     return ""
+
+
+def _tell_failure(view: View, ordinal: int, cause: str) -> str:
+    """What still answers, and what helps; after the switch a correction comes after the update."""
+    if ordinal == 1:
+        return f"pod {view.name_of(0)} answers as before; the update fails: {cause}; {_CORRECT}"
+    serving = f"pod {view.name_of(1)} answers with the update; pod {view.name_of(0)} fails"
+    waits = "the newer change waits" if view.live_hash != view.wanted_hash else "a correction waits"
+    now = f"to apply it now, with a pause, annotate the workspace {labels.ROLLOUT}=replace"
+    return f"{serving}: {cause}; {waits} for this pod; {now}"
 
 
 _CORRECT = "correct the change or take it back"

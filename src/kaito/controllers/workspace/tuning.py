@@ -37,6 +37,7 @@ from kaito.controllers.workspace.step import WAITING_REASONS, Step, holds, lacks
 from kaito.controllers.workspace.tuning_job import JobStep, decide_job
 from kaito.controllers.workspace.tuning_plan import (
     decide_training_config,
+    lacks_config,
     plan_tuning,
     to_tuning_plan_status,
 )
@@ -92,15 +93,29 @@ def _fold(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
 
 def _is_done(observed: Observed) -> bool:
     """Whether the result of this very work is there already, with or without its Job."""
+    if lacks_config(observed):
+        return _was_done(observed)
     current = work_hash(observed.workspace, observed.config_data)
     job = observed.owned_job
-    if job is not None:
+    # A Job that goes, for whatever reason, says nothing any more; what it came to was written down.
+    if job is not None and not job.metadata.is_deleting:
         made_of = job.metadata.annotations.get(labels.TUNING_HASH, "")
         return judge_job(observed).state == DONE and is_same_work(made_of, current)
     status = observed.workspace.status
     succeeded = conditions.is_true(status.conditions, WORKSPACE_SUCCEEDED)
     made_of = status.plan.inputs_hash if status.plan else ""
     return succeeded and is_same_work(made_of, current)
+
+
+def _was_done(observed: Observed) -> bool:
+    """Whether it had succeeded before its settings went away, and nothing was edited since."""
+    workspace = observed.workspace
+    succeeded = conditions.find(workspace.status.conditions, WORKSPACE_SUCCEEDED)
+    return (
+        succeeded is not None
+        and succeeded.is_true
+        and succeeded.observed_generation == workspace.metadata.generation
+    )
 
 
 def _done(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
@@ -119,7 +134,7 @@ def _done(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
         nodes=(),
     )
     verdict = judge_job(observed)
-    if observed.owned_job is None:
+    if verdict.state != DONE:
         old = conditions.find(status.conditions, WORKSPACE_SUCCEEDED)
         verdict = Verdict(state=DONE, message=old.message if old else "")
     return _Outcome(steps=(step,), verdict=verdict, plan=status.plan, count=0)

@@ -34,13 +34,13 @@ _PLAN_VERSION = 1
 def decide_training_config(observed: Observed) -> TrainingConfig | Refusal:
     """The user's settings, or why they cannot be read: the plan depends on them."""
     spec = _spec(observed)
-    if not spec.config or (observed.config is None and spec.config in DEFAULT_CONFIGS):
-        return _ALL_DEFAULTS
     name = f"ConfigMap {observed.workspace.metadata.namespace}/{spec.config}"
-    if observed.config is None:
+    if lacks_config(observed):
         return Refusal(
             "ConfigNotFound", f"{name}, named by tuning.config, does not exist; create it"
         )
+    if observed.config is None:
+        return _ALL_DEFAULTS
     if TRAINING_CONFIG_KEY not in observed.config.data:
         return Refusal("InvalidConfig", f"{name} has no key {TRAINING_CONFIG_KEY}; add it")
     try:
@@ -48,6 +48,12 @@ def decide_training_config(observed: Observed) -> TrainingConfig | Refusal:
         return parse_training_config(text, method_of(spec.method))
     except ValueError as error:
         return Refusal("InvalidConfig", f"{name}, {TRAINING_CONFIG_KEY}: {error}")
+
+
+def lacks_config(observed: Observed) -> bool:
+    """Whether the ConfigMap that it names is not there, and no defaults stand for it."""
+    name = _spec(observed).config
+    return bool(name) and observed.config is None and name not in DEFAULT_CONFIGS
 
 
 def plan_tuning(

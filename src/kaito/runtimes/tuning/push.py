@@ -2,11 +2,13 @@
 
 A tag that already holds this very result, as its manifest's annotation tells, is left alone: that
 is how an attempt that was killed after its push, and before it could note it, is found out.
+
+Results that end with the pod are lost when it does: then a push is not given up for a day.
 """
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +43,35 @@ logger = logging.getLogger(__name__)
 
 _TRIES: Final = 4
 _BACKOFF: Final = Backoff(base=2.0, cap=30.0)
+_WAITING: Final = Backoff(base=15.0, cap=300.0)
+_PATIENCE_SECONDS: Final = 86_400.0
+
+
+async def deliver_result(
+    arguments: TuningArguments,
+    record: TuningRecord,
+    *,
+    clock: Clock,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> str:
+    """Push, for a day where the pod's end would be the result's: somebody may mend what is wrong.
+
+    Raises:
+        SourceFailed: as `push_result`; the pod's results outlive it, or the day is over.
+    """
+    begun, failures = clock.monotonic(), 0
+    while True:
+        try:
+            # A Secret that is mounted follows its object: credentials are read at every turn.
+            return await push_result(arguments, record, clock=clock, progress=progress)
+        except SourceFailed as failure:
+            if arguments.keeps_results or clock.monotonic() - begun >= _PATIENCE_SECONDS:
+                raise
+            warn(f"{failure.line}, until this pod ends; pushing is tried again for a day")
+            logger.warning("push failed, waiting", extra=facts(reason=failure.line))
+        await clock.sleep(_WAITING.delay(failures, random.random))
+        failures += 1
 
 
 async def push_result(

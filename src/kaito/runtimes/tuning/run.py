@@ -7,6 +7,7 @@ downloads at once, and training after the step it is in, with a checkpoint.
 import asyncio
 import logging
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,7 @@ from kaito.runtimes.tuning.memory import (
     peak_memory,
     what_would_fit,
 )
-from kaito.runtimes.tuning.push import push_result
+from kaito.runtimes.tuning.push import deliver_result
 from kaito.runtimes.tuning.ranks import is_first_rank
 from kaito.runtimes.tuning.result import Completed, read_completed, write_completed
 from kaito.runtimes.tuning.sources.collect import Telling, collect_data
@@ -77,7 +78,7 @@ def _is_computing(board: Board) -> bool:
 
 
 async def _run(job: Job) -> None:
-    completed = read_completed(job.results, job.fingerprint)
+    completed = await asyncio.to_thread(read_completed, job.results, job.fingerprint)
     if completed is None:
         job.ledger.update(state="Preparing", failure="")
         if not await _train(job):
@@ -100,16 +101,23 @@ async def _deliver(job: Job, completed: Completed) -> None:
         if not result:
             job.ledger.update(state="Pushing", failure="")
             job.board.start_stage("push", item=job.arguments.image)
-            result = await push_result(
+            result = await deliver_result(
                 job.arguments,
                 job.ledger.record,
                 clock=job.clock,
                 progress=_Pushing(job.board, job.arguments.image),
+                warn=partial(_warn, job),
             )
             write_completed(job.results, msgspec.structs.replace(completed, pushed=result))
     job.board.end_stage()
     job.ledger.progress(result=result, eta_seconds=0)
     job.ledger.update(state="Done", result=result if job.arguments.image else "", failure="")
+
+
+def _warn(job: Job, line: str) -> None:
+    """The push fails and goes on: for those who look at the pod, and at the report."""
+    job.board.warn(line)
+    job.ledger.update(failure=line)
 
 
 class _Pushing(Telling):

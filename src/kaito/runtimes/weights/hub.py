@@ -78,7 +78,7 @@ async def fetch_hub(
                 url=f"{resolve}/{quote(entry.path)}",
                 name=entry.path,
                 size=entry.lfs.size if entry.lfs else entry.size,
-                digest=f"sha256:{entry.lfs.oid}" if entry.lfs else f"git:{entry.oid}",
+                digest=_to_digest(entry),
             )
             for entry in select_entries(entries, allow_pickle=allow_pickle)
         )
@@ -104,6 +104,12 @@ def select_entries(
     if any(entry.path.startswith("model") for entry in wanted):
         wanted = [entry for entry in wanted if not entry.path.startswith("consolidated")]
     return tuple(wanted)
+
+
+def _to_digest(entry: _Entry) -> str:
+    if entry.lfs:
+        return f"sha256:{entry.lfs.oid}"
+    return f"git:{entry.oid}" if entry.oid else ""
 
 
 def _without_tensors(entries: list[_Entry]) -> str:

@@ -67,6 +67,11 @@ def reason(world: World) -> tuple[str, str]:
     return found, message
 
 
+def told(world: World) -> str:
+    conditions = world.observe().workspace.status.conditions
+    return next(c.message for c in conditions if c.type == "ModelMirrorReady")
+
+
 def test_the_pod_mounts_the_mirror_read_only_where_the_server_looks_and_fetches_nothing() -> None:
     world = using("phi")
     world.put(MODELMIRRORS, mirror())
@@ -177,6 +182,34 @@ def test_auto_does_not_restart_what_runs_when_a_mirror_becomes_ready() -> None:
     running = started(other)
     other.put(MODELMIRRORS, mirror("a"))
     assert started(other) == running
+
+
+def test_auto_keeps_the_volume_that_runs_when_its_mirror_is_no_longer_ready_or_is_gone() -> None:
+    world = using("auto")
+    world.put(MODELMIRRORS, mirror("c"))
+    before = started(world)
+    world.start_pod(phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+    world.put(MODELMIRRORS, mirror("c", ready=False))
+    world.put(MODELMIRRORS, mirror("a"))
+    assert started(world) == before
+    assert world.ready[0] == "True"
+    assert told(world) == "the weights are those of ModelMirror c"
+    del world.objects[(str(MODELMIRRORS), Key("", "c"))]
+    assert started(world) == before
+    assert world.ready[0] == "True"
+    assert "PersistentVolumeClaim default/c, whose ModelMirror is gone" in told(world)
+
+
+def test_auto_does_not_serve_another_model_from_the_volume_that_runs() -> None:
+    world = using("auto")
+    world.put(MODELMIRRORS, mirror("c"))
+    started(world)
+    live = world.objects[(str(WORKSPACES), KEY)]
+    live["inference"] = {"preset": {"name": "smollm2-135m-instruct"}}
+    pod = started(world)
+    assert pod is not None
+    assert pod["initContainers"]
+    assert "persistentVolumeClaim" not in weights_volume(pod)
 
 
 def test_a_pod_that_answers_goes_on_when_its_mirror_goes() -> None:

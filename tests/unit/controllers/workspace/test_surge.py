@@ -114,11 +114,15 @@ STEPS: list[tuple[int, int, str, tuple[str, str], str]] = [
     (1, 1, OLD, (OLD, NEW), "release"),
     (1, 1, NEW, (OLD, "new!"), "switch 0"),
     (1, 1, NEW, ("old!", "new!"), "wait 1"),
+    (1, 1, NEWER, ("old!", "new!"), "end"),
+    (1, 1, NEWER, ("old!", NEW), "release"),
     (0, 1, NEW, (OLD, NEW), "wait 1"),
     (0, 1, NEW, ("old~", NEW), "wait 1"),
     (0, 1, NEW, ("", NEW), "wait 1"),
     (0, 1, NEW, ("new!", NEW), "wait 1"),
     (0, 1, NEWER, ("new!", NEW), "wait 1"),
+    (0, 1, NEW, ("new!", "new!"), "wait 1"),
+    (0, 1, NEWER, ("new!", "new!"), "end"),
     (0, 1, NEW, (NEW, NEW), "switch 0"),
     (0, 1, NEWER, (NEW, NEW), "switch 0"),
     (0, 1, NEW, (NEW, "new!"), "switch 0"),
@@ -134,6 +138,36 @@ def test_each_sight_of_a_surge_has_one_next_step(
 ) -> None:
     live = _live(NEW, surging=True, partition=partition)
     assert _done(go_on(_view(live, wanted, pods, target=target))) == step
+
+
+@pytest.mark.parametrize("wanted", [NEW, NEWER])
+def test_who_asks_for_a_replacement_after_the_switch_gets_it_at_once(wanted: str) -> None:
+    live = _live(NEW, surging=True, partition=0)
+    for pods, step in ((("new!", NEW), "end"), ((NEW, NEW), "switch 0")):
+        assert _done(go_on(_view(live, wanted, pods, target=1, mode="replace"))) == step
+
+
+@pytest.mark.parametrize(
+    ("wanted", "waits"), [(NEW, "a correction waits"), (NEWER, "the newer change waits")]
+)
+def test_a_first_pod_that_fails_after_the_switch_says_how_a_correction_gets_past_it(
+    wanted: str, waits: str
+) -> None:
+    live = _live(NEW, surging=True, partition=0)
+    crash = {"name": "w", "state": {"terminated": {"exitCode": 1, "message": "no such option"}}}
+    failing = msgspec.convert(
+        {"metadata": {"name": "w-0"}, "status": {"containerStatuses": [crash]}}, Pod
+    )
+    view = _view(live, wanted, ("", NEW), target=1)
+    found = go_on(
+        replace(view, observed=replace(view.observed, pods=(failing, *view.observed.pods)))
+    )
+    assert found.reason == "RolloutFailing"
+    assert found.message == (
+        "pod w-1 answers with the update; pod w-0 fails: pod w-0, container w: no such option; "
+        f"{waits} for this pod; to apply it now, with a pause, annotate the workspace "
+        "kaito.sh/rollout=replace"
+    )
 
 
 def test_a_step_is_valid_only_for_what_was_seen() -> None:
@@ -208,6 +242,44 @@ def test_a_pod_that_no_node_takes_is_given_up_where_nothing_was_said(
     found = go_on(replace(view, observed=observed))
     assert (_done(found), found.requeue_after) == (step, again)
     assert found.actions or found.reason == "RolloutWaitingForRoom"
+
+
+CREATING = {"name": "w", "state": {"waiting": {"reason": "ContainerCreating"}}}
+BEGUN = {**CREATING, "lastState": {"terminated": {"exitCode": 69}}}
+UNPULLED = {"name": "w", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "waited", "statuses", "step", "again"),
+    [
+        ("auto", 590.0, [CREATING], "wait 0", 10.0),
+        ("auto", 600.0, [CREATING], "end", None),
+        ("auto", 600.0, [], "end", None),
+        ("auto", 900.0, [BEGUN], "wait 0", None),
+        ("auto", 900.0, [{"name": "w", "state": {"running": {}}}], "wait 0", None),
+        ("auto", 900.0, [UNPULLED], "wait 0", None),
+        ("surge", 900.0, [CREATING], "wait 0", None),
+    ],
+)
+def test_a_pod_of_which_nothing_starts_is_given_up_unless_it_would_fail_in_place_too(
+    mode: Mode, waited: float, statuses: list[Manifest], step: str, again: float | None
+) -> None:
+    since = to_rfc3339(NOW - timedelta(seconds=waited))
+    bound = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    meta = {"name": "w-1", "annotations": {labels.TEMPLATE_HASH: NEW}}
+    status = {"conditions": [bound], "containerStatuses": statuses}
+    starting = msgspec.convert({"metadata": meta, "status": status}, Pod)
+    view = _view(_live(NEW, surging=True, partition=1), NEW, (OLD, ""), target=0, mode=mode)
+    observed = replace(view.observed, pods=(*view.observed.pods, starting))
+    found = go_on(replace(view, observed=observed))
+    assert (_done(found), found.requeue_after) == (step, again)
+    if step == "end":
+        written = found.actions[-1]
+        assert isinstance(written, Apply)
+        assert written.note is not None
+        assert written.note.message.endswith("see: kubectl describe pod w-0")
+    elif statuses == [CREATING]:
+        assert found.message.endswith("see: kubectl describe pod w-1")
 
 
 def test_a_service_that_points_elsewhere_is_put_right_before_an_update_begins() -> None:

@@ -180,6 +180,71 @@ def test_work_that_is_done_is_not_repeated_even_without_its_job() -> None:
     assert state(world) == "Pending"
 
 
+def succeeded(world: World) -> World:
+    start_pod(world, state=ended(0, to_ending(TuningReport(step=9, steps=9, result="r"))))
+    end_job(world, "Complete")
+    return settled(world)
+
+
+def test_work_that_is_done_stays_done_while_its_job_is_being_deleted() -> None:
+    world = succeeded(tuned_world())
+    job_of(world)["metadata"]["deletionTimestamp"] = "2026-05-01T12:00:00Z"
+    before = world.observe().workspace.status
+    settled(world)
+    assert world.observe().workspace.status == before
+    assert before.state == "Succeeded"
+    assert not [name for name, _ in world.objects if name == str(NODECLAIMS)]
+    del world.objects[(str(JOBS), KEY)]
+    settled(world)
+    assert world.observe().workspace.status == before
+
+
+def test_work_that_was_given_up_for_another_is_done_again_when_it_is_asked_for_again() -> None:
+    world = succeeded(tuned_world())
+    live = world.objects[(str(WORKSPACES), KEY)]
+    live["tuning"] = {**TUNING, "input": {"urls": [f"{URL}.gz"]}}
+    going = job_of(world)
+    world.carry_out(world.decide())
+    going["metadata"]["deletionTimestamp"] = "2026-05-01T12:00:00Z"
+    world.put(JOBS, going)
+    live["tuning"] = TUNING
+    settled(world)
+    assert condition(world, "WorkspaceSucceeded").status == "False"
+    del world.objects[(str(JOBS), KEY)]
+    del world.objects[(str(PODS), Key("default", "w-abcde"))]
+    settled(world).launch()
+    settled(world)
+    assert "JobReplaced" in str(world.events)
+    assert f"--url={URL}'" in str(job_of(world))
+    assert state(world) == "Pending"
+
+
+def test_settings_that_are_deleted_after_success_undo_nothing_until_something_is_edited() -> None:
+    world = new_world(tuning={**TUNING, "config": "mine"})
+    settings = {
+        "metadata": {"name": "mine", "namespace": "default"},
+        "data": {"training_config.yaml": CONFIG},
+    }
+    world.put(CONFIGMAPS, settings)
+    settled(world).launch()
+    succeeded(settled(world))
+    before = world.observe().workspace.status
+    assert before.state == "Succeeded"
+    del world.objects[(str(CONFIGMAPS), Key("default", "mine"))]
+    settled(world)
+    assert world.observe().workspace.status == before
+    del world.objects[(str(JOBS), KEY)]
+    settled(world)
+    world.put(CONFIGMAPS, settings)
+    settled(world)
+    assert world.observe().workspace.status == before
+    del world.objects[(str(CONFIGMAPS), Key("default", "mine"))]
+    live = world.objects[(str(WORKSPACES), KEY)]
+    live["metadata"]["generation"] = 2
+    settled(world)
+    assert world.ready[1] == "ConfigNotFound"
+
+
 @pytest.mark.parametrize(("code", "reason"), [(65, "InvalidData"), (78, "InvalidTrainingConfig")])
 def test_what_only_an_edit_can_mend_is_a_failure_at_once(code: int, reason: str) -> None:
     world = tuned_world()

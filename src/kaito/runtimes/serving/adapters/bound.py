@@ -10,7 +10,7 @@ from kaito.base.quantity import GIB, format_gib
 from kaito.runtimes.serving.adapters.errors import AdapterInvalid
 
 MOST_BYTES: Final = 4 * GIB
-"""Of its files, unpacked; rank 256 on every module of a 70B model takes about 3 GiB."""
+"""Of its files, unpacked; rank 128 on every module of Llama 3 70B, in 16 bits, takes 3.1 GiB."""
 
 
 def require_size(size: int) -> None:

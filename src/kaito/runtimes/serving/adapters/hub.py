@@ -88,8 +88,14 @@ def _to_piece(entry: _Entry, base: str) -> Piece:
         url=f"{base}/{entry.path}",
         name=entry.path,
         size=entry.lfs.size if entry.lfs else entry.size,
-        digest=f"sha256:{entry.lfs.oid}" if entry.lfs else f"git:{entry.oid}",
+        digest=_to_digest(entry),
     )
+
+
+def _to_digest(entry: _Entry) -> str:
+    if entry.lfs:
+        return f"sha256:{entry.lfs.oid}"
+    return f"git:{entry.oid}" if entry.oid else ""
 
 
 async def _get(web: Web, url: str, headers: dict[str, str], kind: type[T]) -> T:

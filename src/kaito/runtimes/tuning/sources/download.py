@@ -126,8 +126,7 @@ async def _request(download: Download, url: str, part: Path) -> str:
         if response.status in _REDIRECT_CODES:
             return response.headers.get("Location", "")
         if response.status == _BEYOND_THE_END and have:
-            part.unlink(missing_ok=True)
-            mark.unlink(missing_ok=True)
+            _start_over(part)
             raise _Beyond(f"the server answered {response.status}")
         _check(response, url)
         goes_on = response.status == 206
@@ -178,6 +177,11 @@ def _remember(mark: Path, response: aiohttp.ClientResponse) -> None:
         mark.write_text(version, encoding="utf-8")
     else:
         mark.unlink(missing_ok=True)
+
+
+def _start_over(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _mark(part).unlink(missing_ok=True)
 
 
 def _mark(part: Path) -> Path:
