@@ -29,9 +29,10 @@ test: test-fast
 test-all: test
 	$(BIN)/pytest -m extended
 
-# A worker a core; an engine, or a trainer, takes every core there is and has the machine to itself.
+# A worker a core, a file to one worker: planes give Services of one name the same address, so the
+# tests of a file may not run beside each other. An engine, or a trainer, has the machine to itself.
 test-fast: setup
-	$(BIN)/pytest --numprocesses auto --quiet -m "not e2e and not extended and not gpu"
+	$(BIN)/pytest --numprocesses auto --dist loadfile --quiet -m "not e2e and not extended and not gpu"
 
 check: setup
 	$(BIN)/ruff format --check src tests tools benchmarks
