@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 _PACKAGE = "docker-registry"
 _CACHE = Path(__file__).resolve().parents[2] / ".cache" / "tools"
 _SECONDS = 60
@@ -34,8 +36,14 @@ def registry_path() -> Path:
 
 @contextmanager
 def running_registry(folder: Path, *, has_auth: bool = False) -> Iterator[str]:
-    """A registry that keeps everything in `folder`; its `host:port`."""
-    program = registry_path()
+    """A registry that keeps everything in `folder`; its `host:port`.
+
+    Where the program cannot be had, the test that asks for it is skipped and says why.
+    """
+    try:
+        program = registry_path()
+    except LookupError as error:
+        pytest.skip(str(error))
     port = _free_port()
     auth = ""
     if has_auth:
