@@ -102,6 +102,29 @@ async def test_a_pod_is_ready_once_its_probe_passes(plane: Plane) -> None:
     await plane.until_ready(pod)
 
 
+async def test_a_mount_beside_thousands_of_files_costs_no_probe_its_second(
+    plane: Plane, tmp_path: Path
+) -> None:
+    for number in range(3000):
+        (tmp_path / f"e{number}").mkdir()
+    (tmp_path / "e7" / "word").write_text("here")
+    box = tmp_path / "box"
+    command = ["sh", "-c", f"test -e {box}/ready && grep here {tmp_path}/e7/word"]
+    pod = await plane.run_pod(
+        "crowded",
+        "sh",
+        "-c",
+        f"touch {box}/ready; sleep 4321",
+        container={
+            "readinessProbe": {"exec": {"command": command}, "periodSeconds": 1},
+            "volumeMounts": [{"name": "box", "mountPath": str(box)}],
+        },
+        volumes=[{"name": "box", "emptyDir": {}}],
+    )
+    await plane.until_ready(pod)
+    assert not box.exists()
+
+
 async def test_a_program_that_is_not_alive_is_restarted(plane: Plane) -> None:
     probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
     pod = await plane.run_pod("dead", "sleep", "4321", container={"livenessProbe": probe})

@@ -55,6 +55,18 @@ def test_a_folder_is_copied_once_for_several_mounts() -> None:
     assert plan(("/mnt/a", "/s"), ("/mnt/b", "/t")).count("--tmpfs") == 1
 
 
+def test_the_entries_of_a_large_folder_are_links_but_for_those_that_lead_to_a_mount() -> None:
+    many = tuple((f"e{number}", "") for number in range(100))
+    host = FakeHost(tmp=(*many, ("link", "e1")), tmp__e7=())
+    wanted = [Mount(path=path, source=Path("/s")) for path in ("/tmp/box", "/tmp/e7/in")]
+    found = " ".join(plan_sandbox("bwrap", wanted, cwd="/w", host=host))
+    assert "--tmpfs /tmp --dev-bind /tmp /tmp/.kaito-original" in found
+    assert "--dev-bind-try /tmp/e7 /tmp/e7" in found
+    assert "/tmp/e8" not in found
+    assert " -- /bin/sh -c (cd /tmp && find .kaito-original " in found
+    assert found.endswith('; exec "$0" "$@"')
+
+
 def test_a_mount_in_dev_gets_a_new_dev_with_the_accelerators() -> None:
     found = plan(("/dev/termination-log", "/s"))
     assert "--dev /dev --dev-bind-try /dev/nvidia0 /dev/nvidia0" in found
