@@ -11,7 +11,10 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from kaito.api.meta import Manifest
 from kaito.base.errors import KaitoError
@@ -135,7 +138,15 @@ def compile_schema(document: Manifest) -> Schema:
     Raises:
         SchemaError: the document makes no sense; the message names the path inside it.
     """
-    return _as_resource(_compile(document, "openAPIV3Schema"), nullable=False)
+    return _compile_encoded(msgspec.json.encode(document))
+
+
+@lru_cache(maxsize=64)
+def _compile_encoded(document: bytes) -> Schema:
+    # Kept, because every status write to a CRD, and every API server of one process, asks again
+    # for what takes 10 ms a kind. What is kept is frozen.
+    decoded = msgspec.json.decode(document)
+    return _as_resource(_compile(decoded, "openAPIV3Schema"), nullable=False)
 
 
 def compile_definition(name: str) -> Schema:
