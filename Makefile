@@ -5,7 +5,7 @@ PYTHON ?= python3
 # kubectl and helm as the tests use them: the ones on PATH, else those that a package ships.
 TEST_TOOLS := .cache/tools
 
-.PHONY: quickstart setup test test-fast test-all check format generate bench clean
+.PHONY: quickstart setup test test-fast test-all check format generate bench images clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check        format, lint, types, layers, generated files"
 	@echo "make format       format the code; make generate: rewrite generated files"
 	@echo "make bench        every benchmark"
+	@echo "make images       every image, with docker, podman or buildah"
 
 setup:
 	@PYTHON="$(PYTHON)" tools/setup.sh all
@@ -29,8 +30,7 @@ test: test-fast
 test-all: test
 	$(BIN)/pytest -m extended
 
-# A worker a core, a file to one worker: planes give Services of one name the same address, so the
-# tests of a file may not run beside each other. An engine, or a trainer, has the machine to itself.
+# A worker a core, a file to one worker: the tests of a file may share what one of them started. An engine, or a trainer, has the machine to itself.
 test-fast: setup
 	$(BIN)/pytest --numprocesses auto --dist loadfile --quiet -m "not e2e and not extended and not gpu"
 
@@ -51,6 +51,9 @@ generate: setup
 
 bench: setup
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+images:
+	images/build.sh
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .cache build dist

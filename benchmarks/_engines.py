@@ -77,8 +77,19 @@ def bare_command(model: str, port: int) -> list[str]:
 @contextmanager
 def running(command: list[str], port: int, *, api_key: str = "") -> Iterator[float]:
     """A server until the end of the block; yields the seconds from its start to its answer."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with tempfile.TemporaryFile() as log:
+    caches = Path(tempfile.gettempdir()) / "kaito-bench-caches"
+    # The bare engine leaves sockets behind, and what it has compiled must be there the next time.
+    with (
+        tempfile.TemporaryFile() as log,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary,
+    ):
+        environment = {
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "TMPDIR": temporary,
+            "TORCHINDUCTOR_CACHE_DIR": str(caches),
+        }
         started = time.perf_counter()
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True

@@ -25,13 +25,14 @@ _OWN = "kaito-provisioner"
 
 _WHY = {
     "configmaps": "read what Workspaces name as their config; keep lists of adapters and reports",
+    "deployments.apps": "replace those that KAITO's first releases made",
     "events": "tell what happened; count up what happened again",
     "inferencesets.kaito.sh": "see those that are stored",
     "inferencesets.kaito.sh/status": "say that this release does not run them",
     "jobs.batch": "run tuning",
     "leases.coordination.k8s.io": "stand for election; created anew when somebody deleted it",
-    "modelmirrors.kaito.sh": "see those that are stored",
-    "modelmirrors.kaito.sh/status": "say that this release does not run them",
+    "modelmirrors.kaito.sh": "know which weights are at hand",
+    "modelmirrors.kaito.sh/status": "say how far they are, or that the gate ModelMirror is off",
     "multiroleinferences.kaito.sh": "see those that are stored",
     "multiroleinferences.kaito.sh/status": "say that this release does not run them",
     "nodeclaims.karpenter.sh": "ask for machines, follow them, give them back",

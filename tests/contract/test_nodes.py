@@ -14,9 +14,11 @@ from kaito.api.core import Node, Pod
 from kaito.api.meta import Manifest, Object, ObjectMeta
 from kaito.api.nodeclaim import CONDITIONS, NODECLAIMS, NodeClaim
 from kaito.api.nodepool import NODEPOOLS, NodePool
+from kaito.app.operator.node_classes import declare_classes
 from kaito.provision.claims import NodeClaims
 from kaito.provision.existing import ExistingNodes
 from kaito.provision.karpenter import KarpenterPools
+from kaito.provision.node_classes import DeclaredClass
 from kaito.provision.port import Assessment, Made, NodeClass, NodeSource, Supply, Wanted
 
 AZURE = NodeClass(group="kaito.sh", kind="KaitoNodeClass")
@@ -301,6 +303,21 @@ def test_a_pool_that_kaito_made_is_taken_over_under_its_name() -> None:
     assert {name: pool["spec"]["replicas"] for name, pool in world.pools.items()} == {"ns-w": 2}
 
 
+def test_a_pool_refers_to_the_declared_default_unless_its_owner_names_another() -> None:
+    entries = tuple(DeclaredClass(name=n, is_default=n == "plain") for n in ("large", "plain"))
+    declared = declare_classes(entries, AKS, version="", resource_name="")
+    assert declared is not None
+    source = KarpenterPools(node_class=replace(AKS, name=declared.default))
+    for asked, name in (("", "plain"), ("large", "large")):
+        (made,) = source.render(replace(WANTED, node_class=asked), Supply())
+        reference = made.manifest["spec"]["template"]["spec"]["nodeClassRef"]
+        rendered = declared.render(reference["name"])
+        assert rendered is not None
+        assert reference["name"] == name
+        assert rendered["kind"] == reference["kind"]
+        assert rendered["apiVersion"].partition("/")[0] == reference["group"]
+
+
 @makers
 @given(
     nodes=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=4),
@@ -329,3 +346,63 @@ def test_never_more_nodes_are_asked_for_than_wanted_and_ready_means_enough(
     if found.state == "ready":
         assert len(found.nodes) >= count
         assert set(found.nodes) <= set(world.nodes)
+
+
+@makers
+@pytest.mark.parametrize("moves", [False, True])
+def test_an_update_has_one_machine_more_until_it_is_over(
+    provisioner: NodeSource, *, moves: bool
+) -> None:
+    world, one = World(), replace(WANTED, count=1)
+    world.settle(provisioner, one)
+    world.launch()
+    (home,) = world.nodes
+    world.pods.append(pod("w-0", home, 1, workspace="w"))
+    assert provisioner.tell_spare(one, world.supply) == ""
+    updating = replace(one, has_spare=True)
+    assert world.settle(provisioner, updating).state == "ready", "nobody waits for the spare one"
+    assert asked_for(world) == 2
+    assert "not" in (provisioner.tell_spare(updating, world.supply) or "") or world.pools
+    world.launch()
+    (away,) = set(world.nodes) - {home}
+    world.pods.append(pod("w-1", away, 1, workspace="w"))
+    assert world.settle(provisioner, updating).nodes == (home,)
+    assert asked_for(world) == 2
+    if moves:
+        world.pods = [pod("w-0", away, 1, workspace="w")]
+    assert world.settle(provisioner, one).state == "ready"
+    assert asked_for(world) == (1 if moves else 2), "no machine goes under a pod"
+    stays, goes = (away, home) if moves else (home, away)
+    world.pods = [pod("w-0", stays, 1, workspace="w")]
+    world.settle(provisioner, one)
+    del world.nodes[goes]
+    assert world.settle(provisioner, one).nodes == (stays,)
+    assert asked_for(world) == 1
+    world.settle(provisioner, updating)
+    assert asked_for(world) == 2, "the next update finds the place that is empty"
+
+
+@makers
+def test_a_spare_machine_that_fails_is_quoted_and_fails_nothing_else(
+    provisioner: NodeSource,
+) -> None:
+    world, one = World(), replace(WANTED, count=1)
+    world.settle(provisioner, one)
+    world.launch()
+    updating = replace(one, has_spare=True)
+    known = {*world.claims, *world.pools}
+    world.settle(provisioner, updating)
+    for name, held in (*world.claims.items(), *world.pools.items()):
+        if name not in known:
+            refusal = {"type": "Launched", "status": "False", "reason": "Quota"}
+            held["status"] = {"conditions": [{**refusal, "message": "quota is 0"}]}
+    assert world.settle(provisioner, updating).state == "ready"
+    assert "Quota: quota is 0" in (provisioner.tell_spare(updating, world.supply) or "")
+
+
+def test_where_nothing_is_made_no_machine_can_be_added() -> None:
+    one = replace(WANTED, count=1)
+    assert ExistingNodes().tell_spare(one, World().supply) is None
+    played = NodeClaims(node_class=AZURE, adds_machines=False)
+    assert played.tell_spare(one, World().supply) is None
+    assert NodeClaims(node_class=AZURE).tell_spare(WANTED, World().supply) is None

@@ -12,14 +12,16 @@ from engine_record import figures, is_close, plan_tokens
 from full_size_models import FULL_SIZE_MODELS, FullSizeModel
 from tiny_architectures import CONTEXT_TOKENS, TINY_MODELS, TinyModel
 
+from kaito.planner.adapters import adapter_bytes
 from kaito.planner.memory import weights_per_gpu
-from kaito.planner.plan import Parallelism
+from kaito.planner.plan import Demand, Parallelism
 
 pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 CACHE_BYTES = 1 << 28
 SECONDS = 500
 SERVED = [model for model in TINY_MODELS if model.runs_on_cpu]
+ADAPTED = [model for model in TINY_MODELS if model.name in ("tiny-mha", "tiny-gqa", "tiny-window")]
 LAID_OUT = [model for model in FULL_SIZE_MODELS if model.facts.experts or model.cache_dtype]
 
 
@@ -41,6 +43,24 @@ def served(folder: Path) -> dict[str, tuple[Request, Answer]]:
     ]
     answers = ask_engine("engine", requests, seconds=SECONDS)
     names = [model.name for model in SERVED]
+    return dict(zip(names, zip(requests, answers, strict=True), strict=True))
+
+
+@pytest.fixture(scope="module")
+def adapted(folder: Path) -> dict[str, tuple[Request, Answer]]:
+    """The answers of the engine that makes room for adapters, by model."""
+    requests = [
+        Request(
+            folder=str(model.save(folder / f"{model.name}-adapted")),
+            cache_bytes=CACHE_BYTES,
+            context_tokens=CONTEXT_TOKENS,
+            adapter_slots=3,
+            adapter_rank=16,
+        )
+        for model in ADAPTED
+    ]
+    answers = ask_engine("engine", requests, seconds=SECONDS)
+    names = [model.name for model in ADAPTED]
     return dict(zip(names, zip(requests, answers, strict=True), strict=True))
 
 
@@ -72,6 +92,18 @@ def test_a_tiny_model_takes_what_the_plan_says(
     planned = plan_tokens(facts, request, "engine", found.in_flight_tokens)
     assert is_close(planned, found.tokens), (planned, found)
     assert is_close(facts.weights_bytes, found.weights_bytes), (facts.weights_bytes, found)
+
+
+@pytest.mark.parametrize("model", ADAPTED, ids=lambda model: model.name)
+def test_room_for_adapters_is_what_the_plan_says(
+    adapted: dict[str, tuple[Request, Answer]], model: TinyModel
+) -> None:
+    request, answer = adapted[model.name]
+    facts = read_folder(Path(request.folder))
+    demand = Demand(adapter_slots=request.adapter_slots, adapter_rank=request.adapter_rank)
+    planned = adapter_bytes(facts, Parallelism(), demand)
+    # Never less; an output embedding of its own is counted as if it were part of the layers.
+    assert 1 <= planned / figures(answer).adapter_bytes < 1.06
 
 
 @pytest.mark.parametrize("model", LAID_OUT, ids=lambda model: f"{model.name} {model.kind}")

@@ -1,13 +1,16 @@
-"""A real vLLM under load: clients that leave, keys that change, an end in the middle of streams.
+"""A real vLLM under load and bad input: clients that leave, keys that change, an end in mid-stream.
 
 One engine serves all of it, and the last part ends it: the parts are one test, in their order.
 """
 
 import asyncio
+import io
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,6 +21,10 @@ from kaito.api.runtime import ServingArguments, model_folder
 pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 REQUESTS, CONCURRENCY = 1000, 64
+RUSH = 256
+"""Requests at once: twice as many as run and wait."""
+LIMIT = 1 << 20
+"""Bytes of a body."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +47,7 @@ def server(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         port=free_port(),
         kv_cache_bytes=1 << 29,
         keys_folder=str(keys),
+        max_body_bytes=LIMIT,
         config_file=str(config),
     )
     yield from serve(arguments, folder)
@@ -99,12 +107,99 @@ async def wait_until_idle(session: aiohttp.ClientSession, server: Server) -> dic
             await asyncio.sleep(0.1)
 
 
-async def test_load_leaves_nothing_behind_keys_change_under_it_and_an_end_drops_no_stream(
+def assert_adds_up(before: dict[str, float], after: dict[str, float], requests: int) -> None:
+    """Every request was counted once when it came and once when it had ended."""
+
+    def more(name: str) -> float:
+        return total(after, name) - total(before, name)
+
+    assert more("kaito_requests_received_total") == requests
+    assert more("kaito_requests_total") + more("kaito_requests_refused_total") == requests
+
+
+def refused(metrics: dict[str, float], reason: str) -> float:
+    return metrics.get(f'kaito_requests_refused_total{{reason="{reason}"}}', 0.0)
+
+
+async def test_bad_input_and_load_leave_nothing_behind_and_an_end_drops_no_stream(
     server: Server, keys: Path
 ) -> None:
+    await refuse_bad_input_beside_a_stream(server)
+    await send_away_whom_a_rush_leaves_no_place(server)
     await abandon_a_third_of_a_thousand(server)
     await change_keys_while_streams_run(server, keys)
     await end_in_the_middle_of_streams(server)
+
+
+async def endless() -> AsyncIterator[bytes]:
+    for piece in repeat(b" " * (1 << 16)):
+        yield piece
+
+
+async def post(
+    session: aiohttp.ClientSession, server: Server, data: Any, **more: str
+) -> tuple[int, dict[str, Any]]:
+    """The status and the error of a raw request."""
+    sent = {"Content-Type": "application/json", **headers(), **more}
+    url = f"{server.url}/v1/completions"
+    async with session.post(url, data=data, headers=sent) as response:
+        return response.status, (await response.json()).get("error", {})
+
+
+async def refuse_bad_input_beside_a_stream(server: Server) -> None:
+    """Each gets its error in OpenAI's form, and who is being answered meanwhile notices nothing."""
+    long = b'{"model": "%s", "prompt": "%s"}' % (KEY.encode(), b"many words " * 600)
+    async with aiohttp.ClientSession() as session:
+        before = await observe_metrics(session, server)
+        beside = asyncio.create_task(stream(session, server, "sk-first", tokens=200))
+        status, error = await post(session, server, b'{"model": "gpt-5", "prompt": "x"}')
+        assert (status, error["param"]) == (404, "model")
+        assert error["message"] == f"model 'gpt-5' is not served here; served: {KEY}"
+        status, error = await post(session, server, b'{"model": ')
+        assert (status, error["code"]) == (400, "invalid_json")
+        assert (await post(session, server, b'{"prompt": "\xff"}'))[0] == 400
+        assert (await post(session, server, b"[" * 500 + b"]" * 500))[0] == 400
+        status, error = await post(session, server, long)
+        assert status == 400
+        assert "512" in error["message"]
+        for key in ("Bearer sk-wrong", "Basic sk-first", ""):
+            status, error = await post(session, server, b"{}", Authorization=key)
+            assert (status, error["code"]) == (401, "invalid_api_key")
+        # Declared, found out while it comes, without an end, and while the application reads it.
+        large = io.BytesIO(b" " * (LIMIT + 1))
+        for data, kind in (
+            (large, "application/json"),
+            (endless(), "application/json"),
+            (endless(), "text/plain"),
+        ):
+            status, error = await post(session, server, data, **{"Content-Type": kind})
+            assert (status, error["code"]) == (413, "request_too_large")
+        assert await beside
+        after = await wait_until_idle(session, server)
+        assert_adds_up(before, after, 12)
+        found = {reason: refused(after, reason) for reason in ("key", "model", "size")}
+        assert found == {"key": 3, "model": 1, "size": 3}
+
+
+async def send_away_whom_a_rush_leaves_no_place(server: Server) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        before = await observe_metrics(session, server)
+        body = {"model": KEY, "prompt": "Once", "max_tokens": 16, "ignore_eos": True}
+
+        async def ask() -> int:
+            url = f"{server.url}/v1/completions"
+            async with session.post(url, json=body, headers=headers()) as response:
+                await response.read()
+                assert response.status == 200 or int(response.headers["Retry-After"]) > 0
+                return response.status
+
+        statuses = Counter(await asyncio.gather(*(ask() for _ in range(RUSH))))
+        after = await wait_until_idle(session, server)
+        assert set(statuses) == {200, 429}
+        assert statuses[200] >= CONCURRENCY
+        assert refused(after, "overload") - refused(before, "overload") == statuses[429]
+        assert total(after, "kaito_ratelimit_rejected_total") == statuses[429]
+        assert_adds_up(before, after, RUSH)
 
 
 async def abandon_a_third_of_a_thousand(server: Server) -> None:
@@ -123,9 +218,12 @@ async def abandon_a_third_of_a_thousand(server: Server) -> None:
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
         after = await wait_until_idle(session, server)
         assert ended == {"200": REQUESTS - 334, "left": 334}
-        assert total(after, "kaito_requests_total") - total(before, "kaito_requests_total") == 1000
+        assert_adds_up(before, after, REQUESTS)
+        left = 'kaito_requests_total{outcome="abandoned"}'
+        assert 0 < after[left] - before[left] <= 334
         assert after['kaito_requests_total{outcome="failed"}'] == 0
-        assert total(after, "kaito_requests_refused_total") == 0
+        name = "kaito_requests_refused_total"
+        assert total(after, name) == total(before, name)
         assert resident_bytes(server) - resident < 64 << 20
     answer = server_answer(server)
     assert "Paris" in answer

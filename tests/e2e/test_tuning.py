@@ -146,7 +146,16 @@ def test_the_pushed_manifest_says_what_it_was_made_from(taught: Taught) -> None:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         manifest = json.load(answer)
-    assert manifest["annotations"]["sh.kaito.model.name"] == MODEL
+    said, status = manifest["annotations"], taught.plane.get("workspace", TUNING)["status"]
+    assert said["sh.kaito.model.name"] == MODEL
+    assert said["sh.kaito.base.model"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert said["sh.kaito.base.revision"] == "main"  # of weights that come from a package
+    assert said["sh.kaito.tuning.method"] == "qlora"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", said["sh.kaito.tuning.dataset"])
+    assert said["sh.kaito.tuning.steps"] == str(STEPS)
+    for name, shown in (("loss", "loss"), ("evaluation", "evaluation")):
+        told = float(status["tuning"][shown])
+        assert float(said[f"sh.kaito.tuning.{name}"]) == pytest.approx(told, rel=1e-2)
 
 
 def test_the_report_outlives_the_pod(taught: Taught) -> None:

@@ -5,114 +5,24 @@ ended. The registry is real and asks for a password.
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from docker_registry import PASSWORD, USER, running_registry
+from docker_registry import running_registry
 from tiny_models import make_tiny_phi3
+from trainer_runs import STEPS, Bench, login, pushed_manifests
 from tuning_data import make_samples, make_tokenizer, write_jsonl
 
-from kaito.api.runtime import ENV_TERMINATION_LOG, ExitCode
+from kaito.api.runtime import ExitCode
 from kaito.api.tuning_ending import parse_ending
-from kaito.api.tuning_job import ADAPTER, CHECKPOINTS, REPORT_FILE, TUNING_COMMAND, TuningArguments
-from kaito.api.tuning_record import COMPLETED_FILE, TuningRecord, parse_tuning_record
+from kaito.api.tuning_job import ADAPTER, CHECKPOINTS
+from kaito.api.tuning_record import COMPLETED_FILE
 
 pytestmark = [pytest.mark.extended, pytest.mark.timeout(400)]
 
-STEPS = 20
 STOPPED = 143
-CONFIG = f"""
-training_config:
-  TrainingArguments:
-    max_steps: {STEPS}
-    learning_rate: 1e-3
-    per_device_train_batch_size: 4
-    save_strategy: steps
-    save_steps: 4
-  LoraConfig: {{r: 8, lora_alpha: 16, target_modules: [q_proj, k_proj, v_proj, o_proj]}}
-  DatasetConfig: {{train_test_split: 0.9}}
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """Where one test's trainer works."""
-
-    folder: Path
-    model: Path
-    data: Path
-    changes: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def results(self) -> Path:
-        """Its results."""
-        return self.folder / "results"
-
-    @property
-    def message(self) -> Path:
-        """Its termination message."""
-        return self.folder / "message"
-
-    @property
-    def record(self) -> TuningRecord:
-        """What it wrote about itself."""
-        return parse_tuning_record((self.results / REPORT_FILE).read_bytes())
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the trainer."""
-        self.folder.mkdir(exist_ok=True)
-        config = self.folder / "training_config.yaml"
-        config.write_text(CONFIG, encoding="utf-8")
-        arguments = TuningArguments(
-            model=str(self.model),
-            base="microsoft/Phi-3-mini-4k-instruct",
-            preset="phi-3-mini-4k-instruct",
-            data=str(self.data),
-            config_file=str(config),
-            results=str(self.results),
-            keeps_results=True,
-            scratch=str(self.folder / "scratch"),
-            port=0,
-        )
-        arguments = msgspec.structs.replace(arguments, **self.changes)
-        log = (self.folder / "log").open("ab")
-        with log:
-            return subprocess.Popen(
-                [sys.executable, *TUNING_COMMAND[1:], *arguments.to_argv()],
-                env={**os.environ, ENV_TERMINATION_LOG: str(self.message)},
-                stderr=log,
-                stdout=log,
-            )
-
-    def run(self) -> int:
-        """Run it to its end; its exit status."""
-        process = self.start()
-        try:
-            return process.wait(timeout=300)
-        finally:
-            process.kill()
-
-    def pushing(self, image: str, secret: Path) -> "Bench":
-        """The same job, to be pushed."""
-        changes = {"image": image, "push_secret": str(secret)}
-        return replace(self, changes=changes)
-
-    def wait_for(self, process: subprocess.Popen[bytes], checkpoint: str) -> None:
-        """Until a checkpoint is whole, or the process ended."""
-        mark = self.results / CHECKPOINTS / checkpoint / "kaito-complete.json"
-        while not mark.exists() and process.poll() is None:
-            try:
-                process.wait(timeout=0.02)
-            except subprocess.TimeoutExpired:
-                continue
-        assert mark.exists(), self.message.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -243,8 +153,8 @@ def test_a_result_is_pushed_once_with_a_login_and_never_with_a_wrong_one(
 ) -> None:
     with running_registry(tmp_path, has_auth=True) as registry:
         image = f"{registry}/team/adapter:1"
-        wrong = undisturbed.pushing(image, _secret(tmp_path / "wrong", registry, "guess"))
-        right = undisturbed.pushing(image, _secret(tmp_path / "right", registry, PASSWORD))
+        wrong = undisturbed.pushing(image, login(tmp_path / "wrong", registry, "guess"))
+        right = undisturbed.pushing(image, login(tmp_path / "right", registry))
 
         assert wrong.run() == ExitCode.UNAVAILABLE
         assert "the adapter stays in" in wrong.message.read_text()
@@ -256,19 +166,12 @@ def test_a_result_is_pushed_once_with_a_login_and_never_with_a_wrong_one(
                 | {"pushed": ""}
             )
         )
-        manifests = sorted(tmp_path.rglob("_manifests/revisions/sha256/*"))
+        manifests = pushed_manifests(tmp_path)
         assert right.run() == ExitCode.OK
 
         assert first.startswith(f"{image}@sha256:")
         assert right.record.result == first
-        assert sorted(tmp_path.rglob("_manifests/revisions/sha256/*")) == manifests
-
-
-def _secret(folder: Path, registry: str, password: str) -> Path:
-    folder.mkdir()
-    login = {"auths": {registry: {"username": USER, "password": password}}}
-    (folder / ".dockerconfigjson").write_text(json.dumps(login))
-    return folder
+        assert pushed_manifests(tmp_path) == manifests
 
 
 def test_too_little_memory_is_refused_before_the_weights_are_loaded(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from charts import CHART, CLAIMS, POOLS, ROOT, render
 from kaito import __version__
 from kaito.api.kinds import KINDS
 from kaito.app.operator.gates import GATES
+from kaito.app.operator.node_classes import parse_node_classes
 from kaito.app.operator.options import (
     CLOUDS,
     IMAGE_FAMILIES,
@@ -125,7 +126,7 @@ def test_what_cannot_be_meant_is_refused_by_name(value: str, words: str) -> None
     assert words in render("--set", value).refusal
 
 
-def test_node_classes_are_refused_and_named_ones_are_used(tmp_path: Path) -> None:
+def test_node_classes_are_named_and_those_that_are_declared_are_made(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     provider: dict[str, Any] = {"group": "g.example.com", "kind": "FastClass"}
     chosen = {"nodeProvisioner": "karpenter", "karpenterProvider": "fast"}
@@ -135,9 +136,22 @@ def test_node_classes_are_refused_and_named_ones_are_used(tmp_path: Path) -> Non
     assert "--karpenter-node-class-group=g.example.com" in arguments
     assert "--karpenter-node-class-kind=FastClass" in arguments
 
-    provider["nodeClasses"] = [{"name": "default"}]
+    assert not [argument for argument in arguments if "node-classes" in argument]
+
+    classes = [{"name": "fast", "default": True, "spec": {"tags": {"a": "b"}}}]
+    provider |= {"nodeClasses": classes, "version": "v2"}
     values.write_text(yaml.safe_dump({**chosen, "karpenterProviders": {"fast": provider}}))
-    assert "fast.nodeClasses: this chart makes no node classes" in render("-f", str(values)).refusal
+    chart = render("-f", str(values))
+    arguments = _container(chart.of_kind("Deployment")[0])["args"]
+    given = dict(a.removeprefix("--").split("=", 1) for a in arguments if "=" in a)
+    (entry,) = parse_node_classes(given["karpenter-node-classes"])
+    assert (entry.name, entry.is_default, entry.spec) == ("fast", True, {"tags": {"a": "b"}})
+    assert given["karpenter-node-class-version"] == "v2"
+    assert given["karpenter-node-class-resource-name"] == "fastclasses"
+    rules = [rule for role in chart.of_kind("ClusterRole") for rule in role["rules"]]
+    (rule,) = (rule for rule in rules if rule["apiGroups"] == ["g.example.com"])
+    assert rule["resources"] == ["fastclasses"]
+    assert rule["verbs"] == ["list", "watch", "create", "patch"]
 
 
 def test_gates_and_choices_are_those_of_the_operator() -> None:

@@ -11,11 +11,13 @@ import pytest
 
 from kaito.catalog.instances import find_instance_type
 from kaito.catalog.lookup import find_preset
+from kaito.cli.program import main
 from kaito.planner.gpu import plan_on_gpus
 from kaito.planner.plan import Demand, Plan, PlanRequest
 from kaito.planner.summary import summary_line, to_summary
 
 _PLANS = Path(__file__).with_name("plans")
+_FILES = Path(__file__).with_name("plan_files")
 _CASES = {
     "phi-4-mini-a10": ("phi-4-mini-instruct", "Standard_NV36ads_A10_v5", Demand()),
     "phi-4-mini-a100": ("phi-4-mini-instruct", "Standard_NC24ads_A100_v4", Demand()),
@@ -34,6 +36,16 @@ _CASES = {
         "gemma-3-4b-it",
         "Standard_NC48ads_A100_v4",
         Demand(data_parallel=2, enforce_eager=True, kv_cache_dtype="fp8"),
+    ),
+    "llama-8b-adapters-a10": (
+        "llama-3.1-8b-instruct",
+        "Standard_NV36ads_A10_v5",
+        Demand(adapter_slots=2, adapter_rank=64),
+    ),
+    "gpt-oss-20b-adapters-a100": (
+        "gpt-oss-20b",
+        "Standard_NC24ads_A100_v4",
+        Demand(adapter_slots=4, adapter_rank=64),
     ),
     "llama-70b-t4-refused": ("llama-3.3-70b-instruct", "Standard_NC4as_T4_v3", Demand()),
 }
@@ -67,3 +79,30 @@ def test_a_plan_is_explained_as_recorded(name: str) -> None:
 
 def test_every_record_is_of_a_case() -> None:
     assert {path.stem for path in _PLANS.glob("*.txt")} == set(_CASES)
+
+
+def test_tuning_and_adapters_are_printed_as_recorded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(_FILES)
+    assert main(["plan", "-f", "tuning-and-adapters.input.yaml"]) == 0
+    found = capsys.readouterr().out
+    recorded = _FILES / "tuning-and-adapters.output.txt"
+    if os.environ.get("KAITO_UPDATE_GOLDEN"):
+        recorded.write_text(found)
+    assert found == recorded.read_text()
+
+
+def test_a_tuning_job_that_does_not_fit_is_refused_with_what_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (_FILES / "tuning-and-adapters.input.yaml").read_text().partition("---")[0]
+    file = tmp_path / "one.yaml"
+    file.write_text(text.replace("qlora", "full").replace("NC24ads_A100_v4", "NC4as_T4_v3"))
+    assert main(["plan", "-f", str(file), "-o", "json"]) == 1
+    printed = capsys.readouterr()
+    (answer,) = json.loads(printed.out)["tunings"]
+    assert answer["plan"] is None
+    assert answer["refusal"]["reason"] == "InsufficientMemory"
+    assert "cheapest that fits: " in printed.err
+    assert "ConfigMap 'settings' is not in these files; planned without it" in printed.err

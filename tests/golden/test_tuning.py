@@ -18,7 +18,6 @@ from kaito.api.workspace import Workspace
 from kaito.base.quantity import GIB
 from kaito.catalog.instances import find_instance_type
 from kaito.catalog.lookup import find_preset
-from kaito.controllers.workspace.tuning_plan import demand_of_config
 from kaito.planner.machine import Machine
 from kaito.planner.tuning import (
     TuningPlan,
@@ -26,6 +25,7 @@ from kaito.planner.tuning import (
     plan_tuning_on_gpus,
     plan_tuning_on_machine,
 )
+from kaito.planner.tuning_demand import demand_of_config
 from kaito.render.settings import RenderSettings
 from kaito.render.tuning import TunedModel, render_job
 

@@ -38,6 +38,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     cache_dtype: str = "auto"
     load_format: str = "auto"
     """`dummy`: random weights, whatever the folder has."""
+    adapter_slots: int = 0
+    """Adapters in one batch; 0: without LoRA."""
+    adapter_rank: int = 0
 
     def engine_options(self) -> dict[str, Any]:
         """As our runtime starts it on a CPU, under the names of vLLM's Python interface."""
@@ -47,6 +50,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in ours.items()
             if name not in _SERVER_ONLY
         }
+        if self.adapter_slots:
+            options |= {
+                "enable_lora": True,
+                "max_loras": self.adapter_slots,
+                "max_lora_rank": self.adapter_rank,
+            }
         return options | {
             "model": self.folder,
             "kv_cache_memory_bytes": self.cache_bytes,
@@ -69,6 +78,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_tokens: int
     weights_bytes: int
     """Parameters as loaded, before kernels repack them; without the tables it computes itself."""
+    adapter_bytes: int = 0
+    """What it has set aside for adapters."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,6 +85,19 @@ def _watch_loading() -> None:
     base_loader.process_weights_after_loading = count
 
 
+def _adapter_bytes(model: Any) -> int:
+    """Every stack of every layer that takes adapters, each counted once."""
+    stacks: dict[int, int] = {}
+    for layer in model.lora_manager.modules.values():
+        for name, value in vars(layer).items():
+            if name.endswith(("lora_a_stacked", "lora_b_stacked")):
+                tensors = value if isinstance(value, list | tuple) else (value,)
+                for tensor in tensors:
+                    storage = tensor.untyped_storage()
+                    stacks[storage.data_ptr()] = storage.nbytes()
+    return sum(stacks.values())
+
+
 def _measure_engine(request: Request) -> Measured:
     """Start the engine, let it answer a prompt, look, and take it down."""
     from vllm import LLM, SamplingParams
@@ -103,6 +116,7 @@ def _measure_engine(request: Request) -> Measured:
             block_tokens=cache.block_size,
             in_flight_tokens=config.max_in_flight_tokens,
             weights_bytes=_loaded.pop("bytes"),
+            adapter_bytes=sum(engine.apply_model(_adapter_bytes)) if request.adapter_slots else 0,
         )
     finally:
         engine = None

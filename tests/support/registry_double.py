@@ -44,6 +44,8 @@ class Faults:
     """Blobs' answers that carry other bytes."""
     has_ranges: bool = True
     takes_chunks: bool = True
+    mounts: bool = True
+    """Whether blobs of other repositories may be mounted."""
     patch_cuts: int = 0
     """Chunks of which half is kept before the connection is cut."""
     blob_host: str = ""
@@ -210,6 +212,8 @@ class RegistryDouble:
 
     async def _start(self, request: web.Request) -> web.Response:
         name, digest = request.match_info["name"], request.query.get("mount", "")
+        if digest and not self.faults.mounts:
+            return web.Response(status=403)
         if (request.query.get("from", ""), digest) in self.homes:
             self.homes.add((name, digest))
             return web.Response(status=201, headers={"Location": f"/v2/{name}/blobs/{digest}"})

@@ -4,6 +4,7 @@ The model is SmolLM2-135M-Instruct from a Python package, so no hub is needed.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -121,12 +122,13 @@ def wait_until_ready(server: Server) -> None:
 
 def serve(arguments: ServingArguments, folder: Path) -> Iterator[Server]:
     """A server until the fixture ends; then it is told to stop, and must end well."""
-    message = folder / "message"
+    message, temporary = folder / "message", folder / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "kaito.runtimes.serving", *arguments.to_argv()]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
-            env={**os.environ, ENV_TERMINATION_LOG: str(message)},
+            env={**os.environ, ENV_TERMINATION_LOG: str(message), "TMPDIR": str(temporary)},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -138,7 +140,17 @@ def serve(arguments: ServingArguments, folder: Path) -> Iterator[Server]:
         process.terminate()
         assert process.wait(60) == ExitCode.OK
         assert not message.exists()
+        assert_nothing_is_left(folder / "log", temporary)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def assert_nothing_is_left(log: Path, temporary: Path) -> None:
+    """Of a server that has ended, in the temporary folder it was given and the one it made."""
+    found = re.search(r"scratch\W+(/[^\s\"]+)", log.read_text(errors="replace"))
+    assert found, "the server did not say where its temporary files are"
+    assert not Path(found[1]).exists()
+    left = [path.name for path in temporary.iterdir()]
+    assert not [name for name in left if not name.startswith("torchinductor_")]

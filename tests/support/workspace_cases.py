@@ -343,6 +343,10 @@ WRONG: dict[str, tuple[Manifest, str]] = {
             "one of: auto, surge, replace"
         ),
     ),
+    "pickled weights": (
+        workspace(metadata=annotated(allow_pickle="yes")),
+        "metadata.annotations[kaito.sh/allow-pickle]: 'yes' must be",
+    ),
     "local weights": (
         workspace(metadata=annotated(use_local_weights="True")),
         "metadata.annotations[kaito.sh/use-local-weights]: 'True' must be",

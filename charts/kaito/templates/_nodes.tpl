@@ -34,3 +34,17 @@ byo
 {{- get $known $name -}}
 {{- end -}}
 {{- end }}
+
+{{- define "kaito.nodeClasses" -}}
+{{- /* The node classes that the operator is to make, as JSON; nothing where somebody else does. */ -}}
+{{- with get .Values.karpenterProviders (default .Values.cloudProviderName .Values.karpenterProvider) -}}
+{{- with .nodeClasses }}{{ toJson . }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "kaito.nodeClassResource" -}}
+{{- /* Plural of Karpenter's node class. */ -}}
+{{- $provider := get .Values.karpenterProviders (default .Values.cloudProviderName .Values.karpenterProvider) -}}
+{{- $kind := index (splitList " " (include "kaito.nodeClass" .)) 1 -}}
+{{- first (splitList "." (default (printf "%ses" (lower $kind)) $provider.resourceName)) -}}
+{{- end }}

@@ -23,11 +23,6 @@
 {{- fail (printf "%s: this release mirrors and streams no weights yet; leave it out; %s" $name $page) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $provider := $values.karpenterProviders -}}
-{{- if $provider.nodeClasses -}}
-{{- fail (printf "karpenterProviders.%s.nodeClasses: this chart makes no node classes; create them with kubectl, then leave this out; %s" $name $page) -}}
-{{- end -}}
-{{- end -}}
 {{- if hasPrefix "mcr.microsoft.com/aks/kaito" $values.presetRegistryName -}}
 {{- fail (printf "presetRegistryName: %s holds KAITO's images, not ours; leave it out; %s" $values.presetRegistryName $page) -}}
 {{- end -}}

@@ -24,6 +24,10 @@ from them: a rule that nothing needs fails there.
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [list, watch, create, patch, delete]
+{{- /* What KAITO's first releases ran is replaced by a StatefulSet. */}}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch, delete]
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, patch]
@@ -78,6 +82,11 @@ from them: a rule that nothing needs fails there.
 - apiGroups: [karpenter.sh]
   resources: [nodepools]
   verbs: [list, watch, create, patch, delete]
+{{- if include "kaito.nodeClasses" . }}
+- apiGroups: [{{ index (splitList " " (include "kaito.nodeClass" .)) 0 }}]
+  resources: [{{ include "kaito.nodeClassResource" . }}]
+  verbs: [list, watch, create, patch]
+{{- end }}
 {{- end }}
 {{- if .Values.webhook.enabled }}
 - apiGroups: [admissionregistration.k8s.io]

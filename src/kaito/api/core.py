@@ -228,6 +228,10 @@ class StatefulSet(Object):
     status: StatefulSetStatus = StatefulSetStatus()
 
 
+class Deployment(Object):
+    """Pods that are alike; read only for whose it is."""
+
+
 class ServicePort(Wire):
     """One port of a Service; `target_port` is a number or the name of a container's port."""
 
@@ -358,6 +362,9 @@ NAMESPACES = Resource(
 )
 STATEFULSETS = Resource(
     group="apps", version="v1", plural="statefulsets", kind="StatefulSet", type=StatefulSet
+)
+DEPLOYMENTS = Resource(
+    group="apps", version="v1", plural="deployments", kind="Deployment", type=Deployment
 )
 JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", type=Job)
 LEASES = Resource(

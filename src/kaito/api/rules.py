@@ -136,6 +136,33 @@ class AllMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlyMatches:
+    """The list at `path` holds one text, which matches as a whole.
+
+    An API server reckons this at one match, where `AllMatch` costs as many as the list may hold.
+    """
+
+    path: str
+    pattern: str
+
+    def to_cel(self, at: str = "self") -> str:
+        """See `Expression`."""
+        items = _reference(at, self.path)
+        match = f"{items}[0].matches({_text(f'^(?:{self.pattern})$')})"
+        return f"{Present(self.path).to_cel(at)} && size({items}) == 1 && {match}"
+
+    def holds(self, new: Json, old: Json = None) -> bool:
+        """See `Expression`."""
+        del old
+        values = _items(read(new, self.path))
+        return (
+            len(values) == 1
+            and isinstance(values[0], str)
+            and re.fullmatch(self.pattern, values[0]) is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Equals:
     """The value at `path` is there and is this one."""
 

@@ -91,6 +91,8 @@ class ExitCode(IntEnum):
     """No source of the weights could be reached or had them: trying again may help."""
     SOFTWARE = 70
     """The engine died of something that is not listed here."""
+    NO_ROOM = 73
+    """A disk is full: more room helps."""
     PEERS = 75
     """The other pods of the same model did not come, or went: trying again may help."""
     CONFIG = 78
@@ -169,6 +171,7 @@ class ImportArguments(Arguments, frozen=True, kw_only=True):
     root: str
     path: str
     architecture: str = ""
+    allow_pickle: bool = False
 
 
 class Distributed(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,7 +230,7 @@ class ServingArguments(Arguments, frozen=True, kw_only=True):
     """Set: the engine also chooses tools by itself."""
     reasoning_parser: str = ""
     chat_template: str = ""
-    """Path of a Jinja template; empty uses the tokenizer's own."""
+    """A template of ours by its name, or the path of a Jinja file; empty: the tokenizer's own."""
     trust_remote_code: bool = False
     adapters_file: str = ""
     """`kaito.api.adapters`: watched while serving. Empty leaves LoRA off, which is faster."""
@@ -248,6 +251,8 @@ class ServingArguments(Arguments, frozen=True, kw_only=True):
     """Largest request; 0: the runtime's default."""
     engine_option: tuple[str, ...] = ()
     """`NAME=VALUE` for the engine, under its own name; JSON where the engine takes JSON."""
+    allow_pickle: bool = False
+    """Whether weights that are pickled Python may be loaded, which runs their code."""
     config_file: str = ""
     """The `inference_config.yaml`; its values win over everything above."""
 

@@ -191,6 +191,7 @@ _FORMS: Final[Mapping[str, str]] = {
             "force_download",
             "output_loading_info",
             "shuffle_dataset",
+            "show_samples",
             "mlm",
             "ddp_find_unused_parameters",
             "bf16",

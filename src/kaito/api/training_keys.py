@@ -68,7 +68,7 @@ _TRAINING = """
 """
 _DATASET = """
     context_column dataset_extension dataset_path messages_column response_column
-    shuffle_dataset shuffle_seed train_test_split
+    show_samples shuffle_dataset shuffle_seed train_test_split
 """
 _COLLATOR = """
     mask_replace_prob mlm mlm_probability pad_to_multiple_of random_replace_prob

@@ -17,6 +17,8 @@ DATA_MOUNT: Final = "/mnt/data"
 RESULTS_MOUNT: Final = "/mnt/results"
 """The volume that `tuning.output.volumeSource` names, else scratch: the adapter, checkpoints, the
 report. What is here survives the pod only where it is a volume."""
+SCRATCH: Final = "/mnt/scratch"
+"""For downloads and caches where pods are processes, whose /tmp is the machine's own."""
 TUNING_CONFIG_FILE: Final = "/mnt/config/training_config.yaml"
 PUSH_SECRET_MOUNT: Final = "/mnt/push-secret"  # noqa: S105 - a path
 PULL_SECRETS_MOUNT: Final = "/mnt/pull-secrets"
@@ -30,6 +32,9 @@ REPORT_FILE: Final = "kaito-tuning.json"
 """Under the results: a `TuningRecord`, rewritten at every logged step and at the end."""
 DATASET_RECORD: Final = "kaito-dataset.json"
 """Under the results: what the preflight found."""
+
+PUSH_FAILED: Final = "cannot push "
+"""How a warning begins, and an ending, of a result that its registry does not take."""
 
 METHODS: Final = ("lora", "qlora", "full")
 
@@ -69,6 +74,12 @@ class TuningArguments(Arguments, frozen=True, kw_only=True):
     """The same for the data's image."""
     memory_bytes: int = 0
     """That the pod may use; 0: whatever there is."""
+    processes: int = 0
+    """That train together in this pod; 0: one for each GPU, one where there is none."""
+    nodes: int = 1
+    """Pods that train together; JOB_COMPLETION_INDEX says which of them this one is."""
+    first_node: str = ""
+    """`HOST:PORT` of the first of them, where all meet."""
     port: int = 5000
     host: str = ""
     """For /kaito/report and /metrics; empty: KAITO_POD_IP, else every address."""

@@ -97,6 +97,9 @@ class DatasetRecord(Wire):
     """In all samples that are trained on, after truncation."""
     learned_tokens: int = 0
     """Those of them that count for the loss."""
+    sampled: int = 0
+    """Rows whose tokens were counted, where that is a sample of all: then `samples`, `tokens` and
+    `learned_tokens` are reckoned from it, and the histogram is of it alone. 0: all were."""
     longest: int = 0
     """Tokens of the longest sample, before truncation."""
     max_length: int = 0

@@ -181,6 +181,8 @@ class PlannedMemory(Wire, omit_defaults=False):
     """Context, kernels and communication buffers."""
     cache: int = 0
     """What is left for the KV cache."""
+    adapters: int = 0
+    """Room for LoRA adapters; 0: the engine starts without."""
 
 
 class PlannedPrice(Wire, omit_defaults=False):
@@ -291,11 +293,24 @@ class AdapterStatus(Wire):
     """Of the content that is served."""
 
 
+class GivenBackStatus(Wire):
+    """Nodes of a plan that never became whole, and were given back."""
+
+    times: int = 0
+    """How often that has happened."""
+    at: datetime | None = None
+    """When it last did."""
+    why: str = ""
+    """What was missing then."""
+
+
 class TuningStatus(Wire):
     """How far a tuning job is."""
 
     phase: str = ""
     """Waiting, Preflight, Training, Evaluating, Saving, Pushing, Done, Paused or Failed."""
+    message: str = ""
+    """What it is doing or waits for, or why it failed, in words."""
     step: int = 0
     """Steps that are done."""
     steps: int = 0
@@ -345,6 +360,8 @@ class WorkspaceStatus(Wire):
     """Each adapter of inference.adapters."""
     tuning: TuningStatus | None = None
     """How far a tuning job is."""
+    given_back: GivenBackStatus | None = None
+    """Nodes that came without the others they were wanted with, and are asked for again later."""
 
 
 class Workspace(Object):

@@ -11,6 +11,7 @@ from kaito.catalog.lookup import find_preset
 from kaito.planner.demand import demand_of
 from kaito.planner.gpu import plan_on_gpus
 from kaito.planner.plan import PlanRequest, Refusal
+from kaito.render.adapters import mounts_for, planned_slots
 
 _REMEMBERED = 1024
 """Refusals and assents kept: demands are written by users, so there is no end of them."""
@@ -26,7 +27,8 @@ def check_plan(workspace: Workspace, config: InferenceConfig) -> FieldError | No
     # A runtime that nobody named is the planner's choice.
     runtime = workspace.metadata.annotations.get(labels.RUNTIME, "")
     try:
-        demand = demand_of(runtime, config.vllm)
+        slots = planned_slots(workspace, mounts_for(workspace))
+        demand = demand_of(runtime, config.vllm, adapters=slots)
     except ValueError as error:
         return FieldError("inference.config", str(error))
     refusal = _refusal(

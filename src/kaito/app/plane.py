@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import SystemRandom
 
 from kaito.api.core import CRDS
 from kaito.api.crd import nodeclaim_crd
@@ -34,6 +35,7 @@ from kaito.kube.config import on_socket
 from kaito.kube.controller.runner import Runner
 from kaito.kube.informer import Informers
 from kaito.kube.reports import follow_reports
+from kaito.local.apiserver.core import RandomIdentifiers
 from kaito.local.apiserver.kubeconfig import write_kubeconfig
 from kaito.local.apiserver.pki import PkiFiles, ensure_pki
 from kaito.local.apiserver.server import ApiServer, TlsAddress
@@ -90,7 +92,8 @@ async def run_plane(
         store = await SqliteStore.open(state.database)
         stack.push_async_callback(store.close)
         token = _token(state.pki / "token")
-        server = ApiServer(store, clock, token=token, admission=_admission(state))
+        ids = RandomIdentifiers(SystemRandom(), plane=str(state.root.resolve()))
+        server = ApiServer(store, clock, token=token, admission=_admission(state), ids=ids)
         pki = ensure_pki(state.pki, clock.now())
         url = f"https://{_HOST}:{await _listen(server, options, pki)}"
         stack.push_async_callback(server.stop)

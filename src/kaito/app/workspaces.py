@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kaito import __version__
 from kaito.api import runtime
@@ -33,9 +34,12 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 def workspace_controller(state: StateFolder, machine: Machine) -> WorkspaceController:
     """The controller with the local machine as its planner and node provider."""
+    models = ModelsFolder(state.models)
 
     def planner(request: PlanRequest) -> Plan | Refusal:
-        return plan_on_machine(request, machine)
+        name = request.preset.name
+        at_hand = frozenset({name} if models.facts(name) else ())
+        return plan_on_machine(request, replace(machine, models=at_hand))
 
     def tuning_planner(request: TuningRequest) -> TuningPlan | Refusal:
         return plan_tuning_on_machine(request, machine)
@@ -46,12 +50,14 @@ def workspace_controller(state: StateFolder, machine: Machine) -> WorkspaceContr
             has_mirrors=True,
             # Every node here is this machine, whose memory the claims account for.
             provisioner=NodeClaims(
-                node_class=NodeClass(group=GROUP, kind="KaitoNodeClass"), uses_existing=False
+                node_class=NodeClass(group=GROUP, kind="KaitoNodeClass"),
+                uses_existing=False,
+                adds_machines=False,
             ),
             planner=planner,
             preview=plan_on_gpus,
             tuning_planner=tuning_planner,
-            facts_at_hand=ModelsFolder(state.models).facts,
+            facts_at_hand=models.facts,
         )
     )
 

@@ -86,15 +86,14 @@ class Serving:
     """`mistral`: config, tokenizer and weights in Mistral's own format."""
     tokenizer_mode: str = "auto"
     chat_template: str = ""
-    """Name of a template that replaces the tokenizer's own, where that lacks tools."""
+    """Name of a template that replaces the tokenizer's own, where that shows no tools: a file of
+    kaito/runtimes/serving/templates."""
     kv_cache_dtype: str = "auto"
     gdn_prefill_backend: str = ""
     """vLLM's kernel for gated delta nets; empty: the engine chooses."""
     enable_expert_parallel: bool = False
     flashinfer_autotune: bool = True
     uses_deep_gemm: bool = False
-    needs_cuda_toolkit: bool = False
-    """Whether kernels are compiled at start and need nvcc."""
     can_offload_cache: bool = True
     """Whether cache can be moved to main memory: not with vLLM's hybrid cache manager."""
     trust_remote_code: bool = False

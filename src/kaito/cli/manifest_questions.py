@@ -1,12 +1,12 @@
 """What `kaito plan -f` is asked: the Workspaces of files, with the ConfigMaps beside them.
 
 A Workspace that admission would refuse is refused here in the same words; one that has nothing to
-plan (its own pod template, tuning) is said and passed over.
+plan (its own pod template) is said and passed over. One that tunes is answered at once.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -23,33 +23,51 @@ from kaito.cli.manifests import Document, read_documents
 from kaito.cli.nearby import surroundings_of
 from kaito.cli.output import note
 from kaito.cli.questions import Question, find_cloud, find_instance, find_model
+from kaito.cli.tuning_answers import TuningAnswer, answer_tuning
 from kaito.planner.demand import demand_of
 from kaito.planner.plan import Demand, PlanRequest
+from kaito.render.adapters import mounts_for, planned_slots
 
 
-def questions_in_files(arguments: argparse.Namespace) -> tuple[Question, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileQuestions:
+    """What the files ask."""
+
+    serving: tuple[Question, ...]
+    tuning: tuple[TuningAnswer, ...]
+    """Answered: a job has one machine, and nothing is ranked."""
+
+
+def questions_in_files(arguments: argparse.Namespace) -> FileQuestions:
     """A question for each Workspace with a preset; `KaitoError` for the first that is wrong."""
     documents = read_documents(arguments.filename, recursive=arguments.recursive)
     # Whether it fits is the question itself, and is answered with its arithmetic.
     around = replace(surroundings_of(documents), check_plan=None)
     found = tuple(_questions(documents, around, arguments))
+    serving = tuple(one for one in found if isinstance(one, Question))
+    tuning = tuple(one for one in found if isinstance(one, TuningAnswer))
     if not found:
         files = ", ".join(arguments.filename)
         raise KaitoError(
             f"there is no Workspace to plan in {files}", hint="it needs inference.preset.name"
         )
-    return found
+    return FileQuestions(serving=serving, tuning=tuning)
 
 
 def _questions(
     documents: Sequence[Document], around: Surroundings, arguments: argparse.Namespace
-) -> Iterator[Question]:
+) -> Iterator[Question | TuningAnswer]:
     asked, instance = read_demand(arguments), arguments.instance_type
     for document in documents:
         workspace = _workspace(document, around)
         if workspace is None:
             continue
         where = f"{document.where}: workspace {document.name!r}"
+        machine = find_instance(instance or _instance_type(document, workspace))
+        if workspace.tuning is not None:
+            state = arguments.state_dir
+            yield answer_tuning(workspace, around, where=where, instance=machine, state_dir=state)
+            continue
         if workspace.inference is None or workspace.inference.preset is None:
             note(f"{where} has no inference.preset and was not planned")
             continue
@@ -57,7 +75,7 @@ def _questions(
         request = PlanRequest(
             preset=preset,
             facts=facts,
-            instance=find_instance(instance or _instance_type(document, workspace)),
+            instance=machine,
             demand=merge_demands(_demand(workspace, around, where), asked),
         )
         yield Question(request=request, cloud=find_cloud(arguments.cloud), where=where)
@@ -104,6 +122,8 @@ def _demand(workspace: Workspace, around: Surroundings, where: str) -> Demand:
         note(f"{where}: ConfigMap {name!r} is not in these files; planned without it")
     options = known_config(workspace, around).vllm
     try:
-        return demand_of(workspace.metadata.annotations.get(labels.RUNTIME, ""), options)
+        runtime = workspace.metadata.annotations.get(labels.RUNTIME, "")
+        slots = planned_slots(workspace, mounts_for(workspace))
+        return demand_of(runtime, options, adapters=slots)
     except ValueError as error:
         raise KaitoError(f"{where}: {CONFIG_KEY}: {error}") from error

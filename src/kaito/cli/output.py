@@ -24,14 +24,21 @@ def render_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Aligned columns under upper-case headings; cells keep to one line."""
     lines = [[heading.upper() for heading in headings]]
     lines += [[cell.replace("\n", " ") for cell in row] for row in rows]
-    widths = [
-        max(_NARROWEST, _GAP + max(len(line[column]) for line in lines))
-        for column in range(len(headings))
-    ]
-    return "\n".join(
-        "".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+    widths = widths_of(lines)
+    return "\n".join(render_line(line, widths) for line in lines)
+
+
+def widths_of(lines: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    """How wide each column has to be, the gap behind it included."""
+    return tuple(
+        max(_NARROWEST, _GAP + max(len(cell) for cell in column))
+        for column in zip(*lines, strict=True)
     )
+
+
+def render_line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of columns of those widths."""
+    return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def note(text: str) -> None:

@@ -71,6 +71,7 @@ def share_document(share: MemoryShare) -> dict[str, int]:
         "graphs": share.graphs,
         "engine": share.engine,
         "cache": share.cache,
+        **({"adapters": share.adapters} if share.adapters else {}),
     }
     return {**parts, "free": share.total - sum(parts.values()), "total": share.total}
 

@@ -39,6 +39,7 @@ def render_share(share: MemoryShare) -> str:
     """Where one GPU's memory goes, as a table whose rows add up to what the driver reports."""
     rows = [
         ("weights", share.weights),
+        *([("LoRA", share.adapters)] if share.adapters else []),
         ("activations", share.activations),
         ("CUDA graphs", share.graphs),
         ("engine", share.engine),

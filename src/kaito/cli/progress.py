@@ -8,10 +8,14 @@ import shutil
 import sys
 from typing import IO
 
+from kaito.api.workspace import StartUpStatus
 from kaito.base.clock import Clock, format_age
-from kaito.cli.stages import ORDER, Estimate, Stage, Standing, estimate
+from kaito.cli.stages import ORDER, Estimate, Stage, Standing, estimate, predicted_stages
+from kaito.cli.start_text import render_expected, render_taken, render_transfer
 
 _ERASE = "\r\x1b[K"
+_TELL_SECONDS = 5.0
+"""Between two lines about one download, where lines stay as they are."""
 
 
 class Lines:
@@ -68,6 +72,8 @@ class Tracker:
         self._begun: Stage | None = None
         self._was_seen_beginning = True
         self._complaints: set[str] = set()
+        self._start_up: StartUpStatus | None = None
+        self._told_download = -_TELL_SECONDS
         self._detail = ""
 
     @property
@@ -85,7 +91,33 @@ class Tracker:
             then = f"; {advice}" if advice else ""
             said = f"{standing.reason}: {standing.message} (still waiting{then})"
             self._lines.say(self._line(said))
+        self._tell_download()
         self.refresh()
+
+    def observe_start(self, start: StartUpStatus | None) -> None:
+        """Take note of what the status says of the start: what to expect, then how far it is.
+
+        To be told before the standing that was read with it.
+        """
+        before, self._start_up = self._start_up, start
+        if start is None or start.seconds:
+            return
+        for stage, seconds in predicted_stages(start).items():
+            # What was measured here before is the better guess.
+            self._typical.setdefault(stage, seconds)
+        if (before is None or not before.predicted_seconds) and (said := render_expected(start)):
+            self._lines.say(self._line(said))
+
+    def _tell_download(self) -> None:
+        transfer = self._start_up.weights if self._start_up else None
+        if transfer is None or self._begun is not Stage.WEIGHTS:
+            return
+        text = render_transfer(transfer)
+        if self._lines.in_place:
+            self.refresh(detail=text)
+        elif self.elapsed - self._told_download >= _TELL_SECONDS:
+            self._told_download = self.elapsed
+            self._lines.say(self._line(text))
 
     def refresh(self, *, detail: str | None = None) -> None:
         """Bring the current line up to date; `detail` replaces its message from now on."""
@@ -106,7 +138,8 @@ class Tracker:
         self._was_seen_beginning = before is not None or stage is Stage.NODE
         self._begun, self._since, self._detail = stage, self._clock.monotonic(), ""
         if stage is Stage.READY:
-            self._lines.say(self._line(self.standing.message))
+            taken = render_taken(self._start_up) if self._start_up else ""
+            self._lines.say(self._line("; ".join(filter(None, (self.standing.message, taken)))))
         elif self._lines.in_place or not self.standing.is_failing:
             # Elsewhere the complaint that follows is this stage's line.
             self._lines.begin(self._line(self._news()))

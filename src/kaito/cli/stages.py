@@ -14,7 +14,13 @@ from enum import StrEnum
 
 from kaito.api import conditions
 from kaito.api.meta import Condition
-from kaito.api.workspace import INFERENCE_READY, RESOURCE_READY, WORKSPACE_READY, Workspace
+from kaito.api.workspace import (
+    INFERENCE_READY,
+    RESOURCE_READY,
+    WORKSPACE_READY,
+    StartUpStatus,
+    Workspace,
+)
 from kaito.controllers.workspace.step import WAITING_REASONS
 
 PERMANENT_REASONS = frozenset(
@@ -43,6 +49,8 @@ class Stage(StrEnum):
 
 
 ORDER = tuple(Stage)
+_OF_STATUS = {"nodes": Stage.NODE, "weights": Stage.WEIGHTS}
+"""By the names of `status.startUp`; what else there is belongs to the engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,16 @@ def _stage(found: tuple[Condition, ...]) -> Stage:
         return Stage.WEIGHTS
     # A failure says nothing of its stage; what was reached before counts then.
     return Stage.ENGINE if inference.reason in WAITING_REASONS else Stage.WEIGHTS
+
+
+def predicted_stages(start: StartUpStatus) -> dict[Stage, float]:
+    """What the plan expects of each stage, in seconds; empty where it expects nothing."""
+    if not start.predicted_seconds:
+        return {}
+    found = dict.fromkeys((Stage.NODE, Stage.WEIGHTS, Stage.ENGINE), 0.0)
+    for stage in start.stages:
+        found[_OF_STATUS.get(stage.name, Stage.ENGINE)] += stage.predicted_seconds
+    return found
 
 
 @dataclass(frozen=True, slots=True)

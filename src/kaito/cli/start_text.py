@@ -38,14 +38,47 @@ def render_parts(workspace: Workspace) -> tuple[str, ...]:
 
 
 def render_transfer(transfer: TransferStatus) -> str:
-    """`[######------] 1.2 of 7.6 GB, 3m left, from hub:org/model`."""
+    """`[######------] 1.2 of 7.6 GB, 25 MB/s, 3m left, from hub:org/model`."""
     size = f"{transfer.done / 1e9:.1f}"
     if not transfer.total:
         return f"{size} GB{_source(transfer)}"
     full = round(_BAR * min(transfer.done / transfer.total, 1.0))
     bar = "#" * full + "-" * (_BAR - full)
-    left = f", {format_age(transfer.eta_seconds)} left" if transfer.eta_seconds else ""
-    return f"[{bar}] {size} of {transfer.total / 1e9:.1f} GB{left}{_source(transfer)}"
+    parts = (
+        f"[{bar}] {size} of {transfer.total / 1e9:.1f} GB",
+        render_rate(transfer.total - transfer.done, transfer.eta_seconds),
+        f"{format_age(transfer.eta_seconds)} left" if transfer.eta_seconds else "",
+    )
+    return ", ".join(filter(None, parts)) + _source(transfer)
+
+
+def render_rate(left: int, seconds: float) -> str:
+    """`25 MB/s`: what is left in the seconds that it is expected to take; empty where unknown."""
+    if seconds <= 0 or left <= 0:
+        return ""
+    rate = left / seconds
+    return f"{rate / 1e6:.0f} MB/s" if rate >= 1e7 else f"{rate / 1e6:.1f} MB/s"
+
+
+def render_expected(start: StartUpStatus) -> str:
+    """`expected to take about 53s: weights 12s, engine 41s`; empty where nobody knows."""
+    if not start.predicted_seconds:
+        return ""
+    stages = ", ".join(
+        f"{stage.name} {format_age(stage.predicted_seconds)}"
+        for stage in start.stages
+        if stage.predicted_seconds
+    )
+    return f"expected to take about {format_age(start.predicted_seconds)}: {stages}"
+
+
+def render_taken(start: StartUpStatus) -> str:
+    """`took 45s, expected 53s`; empty while it goes on."""
+    if not start.seconds:
+        return ""
+    expected = start.predicted_seconds
+    beside = f", expected {format_age(expected)}" if expected else ""
+    return f"took {format_age(start.seconds)}{beside}"
 
 
 def _source(transfer: TransferStatus) -> str:

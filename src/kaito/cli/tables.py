@@ -46,7 +46,8 @@ class ListMeta(Wire):
 class Table(Wire):
     """A list as the server prints it."""
 
-    column_definitions: tuple[Column, ...] = ()
+    column_definitions: tuple[Column, ...] | None = ()
+    """None where a watch has named them before."""
     rows: tuple[Row, ...] = ()
     metadata: ListMeta = ListMeta()
 
@@ -86,9 +87,17 @@ def render_table(
     table: Table, *, wide: bool = False, with_namespace: bool = False, served: Served | None = None
 ) -> str:
     """Aligned columns; with `served`, names carry their kind in front, as for several kinds."""
+    headings, rows = to_cells(table, wide=wide, with_namespace=with_namespace, served=served)
+    return render_rows(headings, rows)
+
+
+def to_cells(
+    table: Table, *, wide: bool = False, with_namespace: bool = False, served: Served | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Headings, and the text of each cell that is shown, in one line."""
     shown = [
         (index, column)
-        for index, column in enumerate(table.column_definitions)
+        for index, column in enumerate(table.column_definitions or ())
         if wide or column.priority == 0
     ]
     headings = [column.name for _, column in shown]
@@ -99,7 +108,7 @@ def render_table(
         headings = ["namespace", *headings]
         names = [row.object.metadata.namespace for row in table.rows]
         rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
-    return render_rows(headings, rows)
+    return headings, rows
 
 
 def _to_text(cell: Any) -> str:
@@ -107,4 +116,4 @@ def _to_text(cell: Any) -> str:
         return "<none>"
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return str(cell)
+    return str(cell).replace("\n", " ")

@@ -1,7 +1,7 @@
 """Which cluster a command line means.
 
-In this order: --kubeconfig, $KUBECONFIG, the plane of the state folder where one runs, and
-~/.kube/config.
+In this order: --kubeconfig, $KUBECONFIG (several files count as one), the plane of the state folder
+where one runs, and ~/.kube/config.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from kaito.app.state import StateFolder, choose_state_folder
 from kaito.base.errors import KaitoError
 from kaito.kube.client import Client
-from kaito.kube.config import Cluster, from_kubeconfig
+from kaito.kube.config import Cluster, from_kubeconfigs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Target:
 def choose_target(arguments: argparse.Namespace) -> Target:
     """What `add_cluster_options` and the environment say; `KaitoError` where nothing does."""
     state = choose_state_folder(arguments.state_dir)
-    path = choose_kubeconfig(arguments.kubeconfig, state)
-    cluster = from_kubeconfig(path, context=arguments.context)
+    paths = choose_kubeconfigs(arguments.kubeconfig, state)
+    cluster = from_kubeconfigs(paths, context=arguments.context)
     namespace = getattr(arguments, "namespace", "")
     return Target(
         cluster=cluster,
@@ -41,19 +41,19 @@ def choose_target(arguments: argparse.Namespace) -> Target:
     )
 
 
-def choose_kubeconfig(given: str, state: StateFolder) -> Path:
-    """The kubeconfig to use, by the module's order."""
+def choose_kubeconfigs(given: str, state: StateFolder) -> tuple[Path, ...]:
+    """The kubeconfigs to use, by the module's order; of several the first counts for each name."""
     if given:
-        return _existing(Path(given), "--kubeconfig")
+        return (_existing(Path(given), "--kubeconfig"),)
     if named := os.environ.get("KUBECONFIG"):
         paths = [Path(part) for part in named.split(os.pathsep) if part]
-        found = next((path for path in paths if path.exists()), None)
-        return found or _existing(paths[0] if paths else Path(named), "$KUBECONFIG")
+        found = tuple(path for path in paths if path.exists())
+        return found or (_existing(paths[0] if paths else Path(named), "$KUBECONFIG"),)
     if state.running() is not None and state.kubeconfig.exists():
-        return state.kubeconfig
-    home = Path.home() / ".kube" / "config"
+        return (state.kubeconfig,)
+    home = _home() / ".kube" / "config"
     if home.exists():
-        return home
+        return (home,)
     raise KaitoError(
         f"no cluster to talk to: no plane runs in {str(state.root)!r}, and neither $KUBECONFIG "
         "nor ~/.kube/config names one",
@@ -69,6 +69,14 @@ def run_with_client(target: Target, work: Callable[[Client], Awaitable[int]]) ->
             return await work(client)
 
     return asyncio.run(connected())
+
+
+def _home() -> Path:
+    """The user's folder; in a container a user need not have one, nor a kubeconfig then."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
 
 
 def _existing(path: Path, named_by: str) -> Path:

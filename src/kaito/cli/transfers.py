@@ -8,7 +8,7 @@ from kaito.base.quantity import MIB, format_gib
 from kaito.cli.progress import Lines
 
 _EVERY = 0.2
-_WIDTH = 24
+_WIDTH = 16
 
 
 class Bar:
@@ -50,4 +50,5 @@ class Bar:
         speed = (self._done - self._before) / spent if spent > 0 else 0.0
         left = f", {format_age((self._total - self._done) / speed)} left" if speed > 0 else ""
         bar = "#" * filled + "." * (_WIDTH - filled)
-        return f"{self._verb} [{bar}] {share:4.0%} {speed / MIB:.0f} MiB/s{left}"
+        sizes = f"{format_gib(self._done)} of {format_gib(self._total)}"
+        return f"{self._verb} [{bar}] {share:4.0%} {sizes}, {speed / MIB:.0f} MiB/s{left}"

@@ -19,6 +19,7 @@ from kaito.cli.history import History, model_of
 from kaito.cli.progress import Lines, Tracker
 from kaito.cli.reporting import first_known
 from kaito.cli.stages import Stage, observe_standing
+from kaito.cli.start_text import render_rate
 from kaito.cli.streams import lines_of
 from kaito.kube.client import Client
 from kaito.kube.errors import ApiError, Gone, NotFound
@@ -74,6 +75,7 @@ async def _follow(client: Client, key: Key, tracker: Tracker) -> None:
         # such as a corrected ConfigMap; `_tick` gives that a moment.
         if workspace.metadata.is_deleting or (standing.is_permanent and stage is not None):
             raise _failure(key, explain_workspace(workspace))
+        tracker.observe_start(workspace.status.start_up)
         tracker.observe(standing, advice=explain_workspace(workspace).then)
         stage = standing.stage
         if stage is Stage.READY:
@@ -153,11 +155,12 @@ def _to_detail(progress: Progress) -> str:
     parts = [f"{progress.stage} {progress.item}".strip()]
     if progress.total:
         parts.append(f"{format_gib(progress.done)} of {format_gib(progress.total)}")
+        parts.append(render_rate(progress.total - progress.done, progress.eta))
     elif progress.done:
         parts.append(format_gib(progress.done))
     if progress.eta >= 0:
         parts.append(f"about {format_age(progress.eta)} left")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
 
 
 def _deleted(key: Key) -> NotFound:

@@ -10,7 +10,7 @@ import binascii
 import os
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,24 +137,43 @@ def in_cluster() -> Cluster | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One kubeconfig that was read."""
+
+    path: Path
+    document: dict[str, Any]
+
+
 def from_kubeconfig(path: Path, *, context: str = "") -> Cluster:
     """The cluster that a kubeconfig's context names; `KaitoError` when the file does not say."""
-    document = _document(path)
-    chosen = _named(path, document, "context", context or document.get("current-context") or "")
-    cluster = _named(path, document, "cluster", chosen.get("cluster") or "")
+    return from_kubeconfigs((path,), context=context)
+
+
+def from_kubeconfigs(paths: Sequence[Path], *, context: str = "") -> Cluster:
+    """The same of several files as one: of each name the first file that has it counts.
+
+    So does the first that says which context is current. Paths in a file are relative to that file
+    (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/).
+    """
+    sources = tuple(_Source(path, _document(path)) for path in paths)
+    currents = (source.document.get("current-context") for source in sources)
+    name = context or next(filter(None, currents), "")
+    _, chosen = _named(sources, "context", name)
+    path, cluster = _named(sources, "cluster", chosen.get("cluster") or "")
     name = chosen.get("user") or ""
-    user = _named(path, document, "user", name) if name else {}
-    owner = f"user {name!r} of kubeconfig {str(path)!r}"
+    owned_by, user = _named(sources, "user", name) if name else (path, {})
+    owner = f"user {name!r} of kubeconfig {str(owned_by)!r}"
     _refuse_unsupported(owner, user)
     return Cluster(
         url=_url(path, cluster, chosen["cluster"]),
         namespace=chosen.get("namespace") or "default",
         token=user.get("token") or "",
-        token_file=path.parent / user["tokenFile"] if user.get("tokenFile") else None,
-        exec_login=_exec_login(path, cluster, user, owner=owner),
+        token_file=owned_by.parent / user["tokenFile"] if user.get("tokenFile") else None,
+        exec_login=_exec_login(owned_by, _told_of_cluster(path, cluster), user, owner=owner),
         ca=_bytes(cluster, "certificate-authority", path),
-        client_certificate=_bytes(user, "client-certificate", path),
-        client_key=_bytes(user, "client-key", path),
+        client_certificate=_bytes(user, "client-certificate", owned_by),
+        client_key=_bytes(user, "client-key", owned_by),
         verify=not cluster.get("insecure-skip-tls-verify", False),
         tls_server_name=cluster.get("tls-server-name") or "",
         proxy_url=_proxy(path, cluster, chosen["cluster"]),
@@ -180,13 +199,16 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _named(path: Path, document: Any, kind: str, name: str) -> dict[str, Any]:
-    entries = document.get(f"{kind}s") or []
-    found = next((entry for entry in entries if entry.get("name") == name), None)
-    value = found.get(kind) if found else None
-    if not isinstance(value, dict):
-        raise KaitoError(f"kubeconfig {str(path)!r} has no {kind} {name!r}")
-    return value
+def _named(sources: Sequence[_Source], kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    """The entry of that name, and the file that it is from."""
+    for source in sources:
+        entries = source.document.get(f"{kind}s") or []
+        found = next((entry for entry in entries if entry.get("name") == name), None)
+        if found is not None and isinstance(found.get(kind), dict):
+            return source.path, found[kind]
+    read = " and ".join(repr(str(source.path)) for source in sources)
+    have = "has" if len(sources) == 1 else "have"
+    raise KaitoError(f"kubeconfig {read} {have} no {kind} {name!r}")
 
 
 def _refuse_unsupported(owner: str, user: Mapping[str, Any]) -> None:
@@ -217,7 +239,7 @@ def _proxy(path: Path, cluster: Mapping[str, Any], name: str) -> str:
 
 
 def _exec_login(
-    path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any], *, owner: str
+    path: Path, told: dict[str, object], user: Mapping[str, Any], *, owner: str
 ) -> ExecLogin | None:
     stanza = user.get("exec")
     # A token of the user's own goes before a plugin, as with kubectl.
@@ -225,7 +247,6 @@ def _exec_login(
         return None
     if not isinstance(stanza, dict):
         raise KaitoError(f"{owner} has an `exec` that is no mapping")
-    told = _told_of_cluster(path, cluster)
     plugin = parse_exec_plugin(stanza, owner=owner, folder=path.absolute().parent, cluster=told)
     return ExecLogin(plugin)
 

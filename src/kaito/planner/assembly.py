@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from kaito.base.quantity import GIB
 from kaito.catalog.instance_type import InstanceType
+from kaito.planner.adapters import adapter_host_bytes
 from kaito.planner.devices import Device
 from kaito.planner.fit import Fit, longest_context
 from kaito.planner.notes import cut_note, fit_notes, machine_notes, model_notes
 from kaito.planner.plan import Parallelism, Plan, PlanRequest
 from kaito.planner.startup import StartUpFacts, disk_bytes, estimate_start_up
-from kaito.planner.transformers_fit import UTILIZATION, LayeredFit, held_bytes
+from kaito.planner.transformers_fit import LayeredFit, held_bytes
 from kaito.planner.working import cache_line, layered_lines, memory_lines
 
 _PROCESS_BYTES = 4 * GIB
@@ -35,7 +36,7 @@ def spread_plan(
         gpus_per_node=spread.gpus_per_node,
         gpu_resource=device.resource,
         parallelism=spread.parallelism,
-        memory_bytes=_SERVER_BYTES + spread.gpus_per_node * _PROCESS_BYTES,
+        memory_bytes=_main_memory(request, spread.gpus_per_node),
         kv_cache_bytes=cache,
         context_tokens=context,
         cache_tokens=tokens,
@@ -48,7 +49,7 @@ def spread_plan(
         share=fit.share,
         notes=(*notes, *fit_notes(request, device, fit, context), *model_notes(request)),
         working=(
-            *memory_lines(fit, facts, device.accelerator),
+            *memory_lines(fit, request, device.accelerator),
             cache_line(tokens, requests, context, sequence),
         ),
     )
@@ -65,7 +66,7 @@ def layered_plan(
         gpus_per_node=fit.gpus,
         gpu_resource=device.resource,
         parallelism=Parallelism(pipeline=fit.gpus),
-        memory_bytes=_SERVER_BYTES + fit.gpus * _PROCESS_BYTES,
+        memory_bytes=_main_memory(request, fit.gpus),
         kv_cache_bytes=fit.share.cache,
         context_tokens=context,
         cache_tokens=fit.concurrency * context,
@@ -74,7 +75,7 @@ def layered_plan(
         share=fit.share,
         notes=(*notes, *((cut,) if cut else ()), *model_notes(request)),
         working=(
-            *layered_lines(fit, device.accelerator, UTILIZATION),
+            *layered_lines(fit, request, device.accelerator),
             cache_line(
                 fit.concurrency * context,
                 fit.concurrency,
@@ -83,6 +84,12 @@ def layered_plan(
             ),
         ),
     )
+
+
+def _main_memory(request: PlanRequest, gpus: int) -> int:
+    """Of one pod: its server, a worker a GPU, and the adapters that are kept at hand."""
+    adapters = adapter_host_bytes(request.facts, request.demand)
+    return _SERVER_BYTES + gpus * _PROCESS_BYTES + adapters
 
 
 def settle(plan: Plan, request: PlanRequest, instance: InstanceType) -> Plan:

@@ -7,6 +7,7 @@ Keys and spellings are vLLM's (engine/arg_utils.py, utils/argparse_utils.py): `3
 import re
 from collections.abc import Mapping
 
+from kaito.api.adapter_room import USUAL_RANK
 from kaito.planner.plan import Demand
 
 _LENGTH = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kKmMgGtT]?)")
@@ -15,15 +16,20 @@ _BATCH = "max-num-batched-tokens"
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _MOST = 2**53
+_ENGINES_OWN = (1, 16)
+"""max_loras and max_lora_rank (vllm/config/lora.py)."""
 
 
-def demand_of(runtime: str, vllm_options: Mapping[str, object]) -> Demand:
+def demand_of(runtime: str, vllm_options: Mapping[str, object], *, adapters: int = 0) -> Demand:
     """What these options ask of the planner; options it has nothing to do with are passed over.
+
+    `adapters`: for how many the engine is to make room, unless the options say otherwise.
 
     Raises:
         ValueError: One line that names the option and what it should be.
     """
     options = {key.replace("_", "-"): value for key, value in vllm_options.items()}
+    slots, rank = _adapters(options, adapters)
     return Demand(
         runtime=runtime,
         context_tokens=_context(options.get("max-model-len")),
@@ -35,7 +41,17 @@ def demand_of(runtime: str, vllm_options: Mapping[str, object]) -> Demand:
         max_sequences=_count(options, "max-num-seqs"),
         max_batched_tokens=_length(options.get(_BATCH), _BATCH),
         enforce_eager=_flag(options, "enforce-eager"),
+        adapter_slots=slots,
+        adapter_rank=rank,
     )
+
+
+def _adapters(options: Mapping[str, object], adapters: int) -> tuple[int, int]:
+    """Adapters in a batch and their largest rank; the engine's own where it is told so itself."""
+    if not adapters and not _flag(options, "enable-lora"):
+        return 0, 0
+    slots, rank = (adapters, USUAL_RANK) if adapters else _ENGINES_OWN
+    return _count(options, "max-loras") or slots, _count(options, "max-lora-rank") or rank
 
 
 def _context(value: object) -> int:

@@ -51,6 +51,9 @@ def batching_of(
     # A graph's batch of twice the sequences is the largest that is captured.
     most = min(2 * sequences, 1024 if accelerator.compute_capability // 10 == 10 else 512, tokens)
     graphs = _captures(most) + _captures(min(sequences, most))
+    if demand.adapter_slots:
+        # Each once with adapters and once without (v1/cudagraph_dispatcher.py, `_get_lora_cases`).
+        graphs *= 2
     return Batching(max_sequences=sequences, max_batched_tokens=tokens, graphs=graphs)
 
 

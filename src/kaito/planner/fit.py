@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kaito.catalog.accelerator import Accelerator
+from kaito.planner.adapters import adapter_bytes
 from kaito.planner.cache import BlockPool, CacheLayout, block_pool
 from kaito.planner.devices import Device
 from kaito.planner.engine_defaults import Batching, batching_of, in_flight_tokens, utilization_of
@@ -150,6 +151,9 @@ def fit_of(
     activations = activation_bytes(facts, batching, parallel.tensor)
     graphs = graph_bytes(facts, batching, parallel.pipeline)
     engine = engine_bytes(parallel, total)
+    adapters = adapter_bytes(
+        facts, parallel, request.demand, experts_on=_experts_on(request, spread)
+    )
     share = MemoryShare(
         total=total,
         usable=usable,
@@ -157,7 +161,8 @@ def fit_of(
         activations=activations,
         graphs=graphs,
         engine=engine,
-        cache=usable - weights.total - activations - graphs - engine,
+        cache=usable - weights.total - activations - graphs - engine - adapters,
+        adapters=adapters,
     )
     layout = CacheLayout(
         tensor_parallel=parallel.tensor,

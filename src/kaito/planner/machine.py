@@ -1,6 +1,6 @@
 """Planning for one machine without GPUs: weights, cache and engine share its memory.
 
-    needed = weights + KV cache + engine
+    needed = weights + KV cache + engine + adapters
     cache  = blocks of the requests in flight at that context, in whole GiB, at least one
 
 The engine's own part was measured: vLLM 0.32 on CPU with a 269 MB model and a 2 GiB cache is
@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 from kaito.base.quantity import GIB, format_gib
 from kaito.catalog.preset import RuntimeName
+from kaito.planner.adapters import adapter_bytes, adapter_host_bytes
 from kaito.planner.cache import BlockPool, CacheLayout, block_pool
 from kaito.planner.demand_check import refuse_demand
 from kaito.planner.fit import element_bytes
-from kaito.planner.plan import INSUFFICIENT_MEMORY, Plan, PlanRequest, Refusal
+from kaito.planner.notes import cut_note
+from kaito.planner.plan import INSUFFICIENT_MEMORY, Parallelism, Plan, PlanRequest, Refusal
 from kaito.planner.runtime_choice import refuse_runtime
+from kaito.planner.startup import estimate_on_machine
+from kaito.planner.working import adapter_lines
 
 _ENGINE_BYTES = {"vllm": int(2.5 * GIB), "transformers": int(1.5 * GIB)}
 _SYSTEM_BYTES = GIB
@@ -37,11 +41,17 @@ class Machine:
     name: str
     cpus: int
     memory_bytes: int
+    models: frozenset[str] = frozenset()
+    """Presets whose weights are on its disk, as far as anybody looked."""
 
     @property
     def allocatable_bytes(self) -> int:
         """Memory that workloads may use together."""
         return max(self.memory_bytes - _SYSTEM_BYTES, 0)
+
+    def has_weights(self, preset: str) -> bool:
+        """Whether nothing has to be fetched for it."""
+        return preset in self.models
 
 
 def plan_on_machine(request: PlanRequest, machine: Machine) -> Plan | Refusal:
@@ -61,12 +71,12 @@ def plan_on_machine(request: PlanRequest, machine: Machine) -> Plan | Refusal:
         in_flight_tokens=_IN_FLIGHT_TOKENS,
     )
     pool = block_pool(facts, layout)
-    engine = _ENGINE_BYTES[runtime]
-    room = machine.allocatable_bytes - facts.weights_bytes - engine
+    rest = _ENGINE_BYTES[runtime] + _adapters(request)
+    room = machine.allocatable_bytes - facts.weights_bytes - rest
     least = demand.context_tokens or min(_LEAST_CONTEXT, facts.context_tokens)
     smallest = _whole_gib(pool.bytes_for(least, demand.concurrency or 1))
     if room < smallest:
-        return _refusal(request, machine, engine=engine, cache=smallest)
+        return _refusal(request, machine, engine=_ENGINE_BYTES[runtime], cache=smallest)
     cache = _cache_bytes(request, pool, room, smallest)
     context = demand.context_tokens or pool.longest_context(
         cache, facts.context_tokens, sequences=demand.concurrency or 1
@@ -93,7 +103,8 @@ def _plan(
     sizes: tuple[int, int],
 ) -> Plan:
     facts, (cache, context), engine = request.facts, sizes, _ENGINE_BYTES[runtime]
-    total = facts.weights_bytes + cache + engine
+    adapters = _adapters(request)
+    total = facts.weights_bytes + cache + engine + adapters
     tokens = pool.tokens(cache, context)
     of_model = f"{tokens} tokens at context {context} of the model's {facts.context_tokens}"
     has = format_gib(machine.allocatable_bytes)
@@ -104,26 +115,39 @@ def _plan(
         context_tokens=context,
         cache_tokens=tokens,
         concurrency=int(pool.concurrency(cache, context)),
+        start_up=estimate_on_machine(
+            facts.weights_bytes, runtime, at_hand=machine.has_weights(request.preset.name)
+        ),
         working=(
             f"weights {format_gib(facts.weights_bytes)}",
             f"KV cache {format_gib(cache)}: {of_model}",
             f"engine {format_gib(engine)}",
+            *adapter_lines(adapters, request.demand),
             f"needed {format_gib(total)} of {has} on {machine.name}",
         ),
+        notes=tuple(filter(None, (cut_note(request, context),))),
     )
 
 
 def _refusal(request: PlanRequest, machine: Machine, *, engine: int, cache: int) -> Refusal:
     facts, name = request.facts, request.preset.name
-    total = facts.weights_bytes + engine + cache
+    adapters = _adapters(request)
+    total = facts.weights_bytes + engine + cache + adapters
+    lora = f" + LoRA {format_gib(adapters)}" if adapters else ""
     has, system = format_gib(machine.memory_bytes), format_gib(_SYSTEM_BYTES)
     return Refusal(
         INSUFFICIENT_MEMORY,
         f"{name} needs {format_gib(total)} (weights {format_gib(facts.weights_bytes)} + KV cache "
-        f"{format_gib(cache)} + engine {format_gib(engine)}); machine {machine.name} has "
+        f"{format_gib(cache)} + engine {format_gib(engine)}{lora}); machine {machine.name} has "
         f"{format_gib(machine.allocatable_bytes)} for workloads ({has} less {system} for the "
         "system). Choose a smaller model: kaito models list",
     )
+
+
+def _adapters(request: PlanRequest) -> int:
+    """The engine's stacks and the adapters that are kept at hand are in the same memory here."""
+    stacks = adapter_bytes(request.facts, Parallelism(), request.demand)
+    return stacks + adapter_host_bytes(request.facts, request.demand)
 
 
 def _whole_gib(size: int, *, up: bool = True) -> int:

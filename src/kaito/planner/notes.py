@@ -32,6 +32,11 @@ def cut_note(request: PlanRequest, context: int) -> str:
     return f"context {context} of the model's {model}: no more fits"
 
 
+def is_cut_note(note: str) -> bool:
+    """Whether a note of a plan says that the context is not the model's."""
+    return note.startswith("context ")
+
+
 def _more_on_the_node(request: PlanRequest, device: Device, fit: Fit, context: int) -> str:
     """What the GPUs that the plan leaves would give; empty where it leaves none."""
     if fit.spread.nodes > 1 or 2 * fit.spread.gpus_per_node > device.count:

@@ -2,7 +2,7 @@
 
 from kaito.planner.plan import Demand, Parallelism, Plan
 
-_OWN = ("context_tokens", "concurrency", "runtime")
+_OWN = ("context_tokens", "concurrency", "runtime", "adapter_slots", "adapter_rank")
 """Demands that say what is needed, not how to meet it."""
 
 

@@ -42,6 +42,10 @@ class Demand:
     """vLLM's max-num-batched-tokens."""
     enforce_eager: bool = False
     """No CUDA graphs."""
+    adapter_slots: int = 0
+    """LoRA adapters that one batch may mix (vLLM's max-loras); 0: started without LoRA."""
+    adapter_rank: int = 0
+    """The largest rank of one (max-lora-rank); 0 only without slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,9 @@ class MemoryShare:
     engine: int
     """Context, kernels, communication buffers: what is neither of the others."""
     cache: int
-    """What is left for the KV cache: `usable` less the four above."""
+    """What is left for the KV cache: `usable` less all the others."""
+    adapters: int = 0
+    """Room for LoRA adapters, set aside at start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,10 @@ _DISK_RATE = GIB // 2
 """A network disk, as measured for NFS."""
 _ENGINE_SECONDS = {"vllm": 60, "transformers": 30}
 """Import, compilation with an empty cache, the first request."""
+_CPU_ENGINE_SECONDS = {"vllm": 40, "transformers": 20}
+"""The same on two cores without a GPU (benchmarks/start_up.py)."""
+_LINE_RATE = 25_000_000
+"""Bytes a second of a line of 200 Mbit/s, for a machine of which nothing is known."""
 _EAGER_SECONDS = 35
 """Without compilation and graphs."""
 _GRAPH_SECONDS = 0.25
@@ -59,6 +63,20 @@ def estimate_start_up(facts: StartUpFacts, instance: InstanceType) -> StartUp:
         weights=facts.weights_bytes // min(_DOWNLOAD_RATE, network) + 1,
         load=facts.weights_bytes // facts.nodes // load + 1,
         engine=engine,
+    )
+
+
+def estimate_on_machine(weights_bytes: int, runtime: str, *, at_hand: bool) -> StartUp:
+    """Seconds of each stage on one machine without a GPU, where no node and no image is awaited.
+
+    `at_hand`: the weights are on its disk already.
+    """
+    return StartUp(
+        node=0,
+        image=0,
+        weights=1 if at_hand else weights_bytes // _LINE_RATE + 1,
+        load=weights_bytes // _DISK_RATE + 1,
+        engine=_CPU_ENGINE_SECONDS.get(runtime, 40),
     )
 
 

@@ -48,7 +48,7 @@ def to_summary(plan: Plan) -> Json:
 
 
 def _share(share: MemoryShare) -> Json:
-    return {
+    found: Json = {
         "total": share.total,
         "usable": share.usable,
         "weights": share.weights,
@@ -57,6 +57,7 @@ def _share(share: MemoryShare) -> Json:
         "engine": share.engine,
         "cache": share.cache,
     }
+    return found | ({"adapters": share.adapters} if share.adapters else {})
 
 
 def summary_line(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from kaito.base.quantity import MIB
 from kaito.catalog.accelerator import Accelerator
 from kaito.catalog.cache_layers import sequence_bytes
 from kaito.catalog.preset import ModelFacts
+from kaito.planner.adapters import adapter_bytes
 from kaito.planner.memory import stage_layers, token_activation_bytes, weights_per_gpu
 from kaito.planner.plan import MemoryShare, Parallelism, PlanRequest
 
@@ -58,7 +59,8 @@ def _laid_over(request: PlanRequest, accelerator: Accelerator, gpus: int) -> Lay
     facts, demand = request.facts, request.demand
     weights = weights_per_gpu(facts, Parallelism(pipeline=gpus)).total
     usable = int(accelerator.memory_bytes * UTILIZATION)
-    room = usable - weights - _ENGINE_BYTES
+    adapters = adapter_bytes(facts, Parallelism(pipeline=gpus), demand)
+    room = usable - weights - _ENGINE_BYTES - adapters
     sequences = demand.concurrency or 1
     most = demand.context_tokens or facts.context_tokens
     context = longest_context(facts, room, most, gpus=gpus, sequences=sequences)
@@ -71,6 +73,7 @@ def _laid_over(request: PlanRequest, accelerator: Accelerator, gpus: int) -> Lay
         graphs=0,
         engine=_ENGINE_BYTES,
         cache=room - activations,
+        adapters=adapters,
     )
     each = held_bytes(facts, context, gpus)
     return LayeredFit(gpus, share, context, share.cache // each if context else 0)

@@ -122,6 +122,22 @@ def plan_tuning_on_gpus(request: TuningRequest) -> TuningPlan | Refusal:
     return _refusal(request, least, has, (smaller, _larger(request)))
 
 
+def tell_smaller(request: TuningRequest) -> str:
+    """The least change of the settings that takes a quarter less, for a job that ran out of memory.
+
+    Of main memory, for a job that runs out of a GPU's says so itself. Empty where none does.
+    """
+    demand = _settled(request, _SEQUENCE_ON_MACHINE)
+    # Left to the trainer, it was without: what was seen to be too much was not foreseen.
+    demand = replace(demand, checkpointing=demand.checkpointing is True)
+
+    def total(other: TuningDemand) -> int:
+        return share_on_machine(request.facts, other, checkpointing=_least(other)).total
+
+    enough = total(demand) * 3 // 4
+    return _smaller(demand, lambda other: total(other) <= enough)
+
+
 def _settled(request: TuningRequest, tokens: int) -> TuningDemand:
     """The demand with the trainer's own choice in place of what is left to it."""
     demand = request.demand
@@ -228,12 +244,15 @@ def _refusal(
 def _smaller(demand: TuningDemand, fits: Callable[[TuningDemand], bool]) -> str:
     """The least change of the settings that would fit."""
     other = replace(demand, checkpointing=None)
+    tokens = max(demand.sequence_tokens // 2, 1)
     for text, changed in (
         ("gradient_checkpointing: true", other),
         ("per_device_train_batch_size: 1", replace(other, batch=1)),
         ("method: qlora", replace(other, method="qlora")),
         ("method: qlora with per_device_train_batch_size: 1",
          replace(other, method="qlora", batch=1)),
+        (f"method: qlora with per_device_train_batch_size: 1 and max_length: {tokens}",
+         replace(other, method="qlora", batch=1, sequence_tokens=tokens)),
     ):  # fmt: skip
         if changed != demand and fits(changed):
             return f"{text} would fit"

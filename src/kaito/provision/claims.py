@@ -6,7 +6,7 @@ writers can only ever ask for the same machine again. Shape as KAITO 0.12 (spec 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kaito.api import labels
@@ -17,6 +17,7 @@ from kaito.base.quantity import parse_bytes, to_mebibytes
 from kaito.provision.existing import assess_ready
 from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
 from kaito.provision.room import Room, find_existing
+from kaito.provision.spare import SPARE, choose_places, is_home, is_occupied
 
 _IMAGE_FAMILIES = "ubuntu"
 """What KAITO's gpu-provisioner takes when nothing is said."""
@@ -39,17 +40,18 @@ class NodeClaims:
     """Whether nodes that match and have room are used before any is made."""
     has_image_family: bool = False
     """Whether the provider reads KAITO's annotation for the operating system image."""
+    adds_machines: bool = True
+    """Whether one claim more is room for one pod more; not where one machine plays them all."""
 
     def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
         """One claim for each node that is not there already."""
         return tuple(
-            Made(NODECLAIMS, self._render(wanted, index))
-            for index in range(self._needed(wanted, supply))
+            Made(NODECLAIMS, self._render(wanted, index)) for index in self._places(wanted, supply)
         )
 
     def surplus(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
         """Claims beyond the count, and unlaunched ones that ask for something else by now."""
-        names = {claim_name(wanted, i) for i in range(self._needed(wanted, supply))}
+        names = {claim_name(wanted, index) for index in self._places(wanted, supply)}
         # KAITO's own claims have names of their own; they count as long as they are needed.
         foreign = [claim for claim in supply.claims if not _is_ours(claim)]
         kept = {c.metadata.name for c in _oldest(foreign)[: wanted.count]} | names
@@ -58,6 +60,7 @@ class NodeClaims:
             for claim in supply.claims
             if not claim.metadata.is_deleting
             and (claim.metadata.name not in kept or _is_outdated(wanted, claim))
+            and not (wanted.count == 1 and is_occupied(wanted, supply, [claim.status.node_name]))
         )
 
     def belongings(self, supply: Supply) -> tuple[Made, ...]:
@@ -75,6 +78,23 @@ class NodeClaims:
             said = say_waiting(wanted, claims, len(ready) + len(found))
             return Assessment(state="claims pending", reason="NodeClaimNotReady", message=said)
         return assess_nodes(wanted, ready, found, supply.nodes)
+
+    def tell_spare(self, wanted: Wanted, supply: Supply) -> str | None:
+        """What the claim beside the one in use lacks."""
+        if not self.adds_machines or wanted.count != 1:
+            return None
+        name = claim_name(wanted, 0 if self._has_moved(wanted, supply) else SPARE)
+        claim = next((c for c in supply.claims if c.metadata.name == name), None)
+        return "" if claim is None else tell_claim(claim)
+
+    def _places(self, wanted: Wanted, supply: Supply) -> tuple[int, ...]:
+        moved = self._has_moved(wanted, supply)
+        return choose_places(wanted, self._needed(wanted, supply), has_moved=moved)
+
+    def _has_moved(self, wanted: Wanted, supply: Supply) -> bool:
+        name = claim_name(wanted, SPARE)
+        nodes = [c.status.node_name for c in supply.claims if c.metadata.name == name]
+        return wanted.count == 1 and is_home(wanted, supply, nodes)
 
     def _needed(self, wanted: Wanted, supply: Supply) -> int:
         """Claims to have: what found nodes leave open, and never fewer than have launched.
@@ -99,10 +119,14 @@ class NodeClaims:
 
     def _current(self, wanted: Wanted, supply: Supply) -> tuple[NodeClaim, ...]:
         gone = {made.name for made in self.surplus(wanted, supply)}
+        lasting = self._places(replace(wanted, has_spare=False), supply)
+        names = {claim_name(wanted, index) for index in lasting}
         return tuple(
             claim
             for claim in supply.claims
-            if claim.metadata.name not in gone and not claim.metadata.is_deleting
+            if claim.metadata.name not in gone
+            and not claim.metadata.is_deleting
+            and (claim.metadata.name in names or not _is_ours(claim))
         )
 
     def _render(self, wanted: Wanted, index: int) -> Manifest:
@@ -171,6 +195,22 @@ def find_failure(claims: Iterable[NodeClaim]) -> Assessment | None:
                 message=f"NodeClaim {claim.metadata.name}: {failure.message}",
             )
     return None
+
+
+def tell_claim(claim: NodeClaim) -> str:
+    """What one claim lacks, in the provider's words where it has any."""
+    name = claim.metadata.name
+    if claim.metadata.is_deleting:
+        return f"NodeClaim {name} of an earlier update is still being given back"
+    if failure := _failure(claim):
+        return f"NodeClaim {name}: {failure.reason}: {failure.message}"
+    lacking = next((t for t in CONDITIONS if not _holds(claim, t)), "")
+    return f"NodeClaim {name} is {f'not {lacking} yet' if lacking else 'ready'}"
+
+
+def _holds(claim: NodeClaim, type_: str) -> bool:
+    found = claim.condition(type_)
+    return found is not None and found.is_true
 
 
 def say_waiting(wanted: Wanted, claims: tuple[NodeClaim, ...], ready: int) -> str:

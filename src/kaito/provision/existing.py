@@ -41,6 +41,10 @@ class ExistingNodes:
             state="nodes pending", reason="NodeNotReady", message=_short(wanted, rooms), nodes=names
         )
 
+    def tell_spare(self, wanted: Wanted, supply: Supply) -> str | None:  # noqa: ARG002
+        """No machine can be had here that is not there."""
+        return None
+
 
 def assess_ready(nodes: tuple[Node, ...]) -> Assessment:
     """The nodes are there; pressure on them is worth a warning, as KAITO words it."""

@@ -5,7 +5,7 @@ kind. The pool's name derives from namespace and name, so that it can only ever 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kaito.api import labels
 from kaito.api.meta import Condition, Manifest
@@ -17,10 +17,12 @@ from kaito.provision.claims import (
     find_failure,
     requirement,
     say_waiting,
+    tell_claim,
 )
 from kaito.provision.existing import assess_ready
 from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
 from kaito.provision.room import Room, find_existing
+from kaito.provision.spare import SPARE, choose_places, is_home, is_occupied
 
 _NAME_LENGTH = 63
 _HASH_LENGTH = 7
@@ -37,17 +39,24 @@ class KarpenterPools:
     def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
         """The pool, sized for what existing nodes leave open; none when they are enough."""
         replicas = self._replicas(wanted, supply)
-        if not replicas:
-            return ()
-        return (Made(NODEPOOLS, self._render(wanted, _name(wanted, supply), replicas)),)
+        if wanted.count != 1:
+            named = {_name(wanted, supply): replicas} if replicas else {}
+        else:
+            named = dict.fromkeys(self._pools(wanted, supply), 1)
+        return tuple(Made(NODEPOOLS, self._render(wanted, *each)) for each in named.items())
 
     def surplus(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
         """Every pool but the one in use; that one too when no node is wanted any more."""
-        kept = _name(wanted, supply) if self._replicas(wanted, supply) else ""
+        kept = self._pools(wanted, supply)
         return tuple(
             Made.of(NODEPOOLS, pool)
             for pool in supply.pools
-            if not pool.metadata.is_deleting and pool.metadata.name != kept
+            if not pool.metadata.is_deleting
+            and pool.metadata.name not in kept
+            and not (
+                wanted.count == 1
+                and is_occupied(wanted, supply, _nodes_of(supply, pool.metadata.name))
+            )
         )
 
     def belongings(self, supply: Supply) -> tuple[Made, ...]:
@@ -59,7 +68,8 @@ class KarpenterPools:
         found = self._found(wanted, supply)
         if not self._replicas(wanted, supply):
             return assess_ready(tuple(room.node for room in found))
-        name = _name(wanted, supply)
+        lasting = self._pools(replace(wanted, has_spare=False), supply)
+        name = lasting[0] if lasting else _name(wanted, supply)
         pool = next((pool for pool in supply.pools if pool.metadata.name == name), None)
         if pool is None:
             return _pending(f"NodePool {name} is not created yet")
@@ -67,13 +77,46 @@ class KarpenterPools:
             reason = broken.reason or "NodeClaimNotReady"
             said = f"NodePool {pool.metadata.name}: {broken.message or broken.reason}"
             return Assessment(state="failed", reason=reason, message=said)
-        claims = tuple(c for c in supply.claims if not c.metadata.is_deleting)
+        other = {_name(wanted, supply), spare_name(wanted)} - {name}
+        claims = tuple(
+            claim
+            for claim in supply.claims
+            if not claim.metadata.is_deleting
+            and claim.metadata.labels.get(labels.NODEPOOL) not in other
+        )
         if failed := find_failure(claims):
             return failed
         ready = [claim for claim in claims if claim.is_ready]
         if len(ready) + len(found) < wanted.count:
             return _pending(_say_missing(wanted, pool, claims, len(ready) + len(found)))
         return assess_nodes(wanted, ready, found, supply.nodes)
+
+    def tell_spare(self, wanted: Wanted, supply: Supply) -> str | None:
+        """What Karpenter says of the pool beside the one in use, or of its claim."""
+        if wanted.count != 1:
+            return None
+        moved = self._has_moved(wanted, supply)
+        name = _name(wanted, supply) if moved else spare_name(wanted)
+        pool = next((pool for pool in supply.pools if pool.metadata.name == name), None)
+        if pool is None:
+            return ""
+        if pool.metadata.is_deleting:
+            return f"NodePool {name} of an earlier update is still being given back"
+        if broken := _broken(pool):
+            return f"NodePool {name}: {broken.reason}: {broken.message}"
+        claims = [c for c in supply.claims if c.metadata.labels.get(labels.NODEPOOL) == name]
+        return tell_claim(claims[0]) if claims else f"NodePool {name} has made no NodeClaim yet"
+
+    def _pools(self, wanted: Wanted, supply: Supply) -> tuple[str, ...]:
+        """Names of those that should be there."""
+        names = (_name(wanted, supply), spare_name(wanted))
+        needed = min(self._replicas(wanted, supply), 1)
+        moved = self._has_moved(wanted, supply)
+        return tuple(names[place] for place in choose_places(wanted, needed, has_moved=moved))
+
+    def _has_moved(self, wanted: Wanted, supply: Supply) -> bool:
+        nodes = _nodes_of(supply, spare_name(wanted))
+        return wanted.count == 1 and is_home(wanted, supply, nodes)
 
     def _found(self, wanted: Wanted, supply: Supply) -> tuple[Room, ...]:
         return find_existing(wanted, supply) if self.uses_existing else ()
@@ -133,8 +176,17 @@ def pool_name(wanted: Wanted) -> str:
 
     KAITO has no hash where the name is short, so that `a-b/c` and `a/b-c` share one pool there.
     """
+    return _named(wanted, "")
+
+
+def spare_name(wanted: Wanted) -> str:
+    """The name of the pool for an update's machine, which another hash tells apart."""
+    return _named(wanted, f"/{SPARE}")
+
+
+def _named(wanted: Wanted, place: str) -> str:
     meta = wanted.owner.metadata
-    named = f"{meta.namespace}/{meta.name}/{meta.uid}"
+    named = f"{meta.namespace}/{meta.name}/{meta.uid}{place}"
     digest = hashlib.sha256(named.encode()).hexdigest()[:_HASH_LENGTH]
     room = _NAME_LENGTH - _HASH_LENGTH - 1
     return f"{f'{meta.namespace}-{meta.name}'[:room].rstrip('-.')}-{digest}"
@@ -142,9 +194,15 @@ def pool_name(wanted: Wanted) -> str:
 
 def _name(wanted: Wanted, supply: Supply) -> str:
     """Of the pool in use: one that KAITO made for the workspace stays under its own name."""
-    own = pool_name(wanted)
+    own, spare = pool_name(wanted), spare_name(wanted)
     live = sorted(p.metadata.name for p in supply.pools if not p.metadata.is_deleting)
+    live = [name for name in live if name != spare]
     return own if own in live or not live else live[0]
+
+
+def _nodes_of(supply: Supply, pool: str) -> list[str]:
+    claims = (c for c in supply.claims if c.metadata.labels.get(labels.NODEPOOL) == pool)
+    return [claim.status.node_name for claim in claims]
 
 
 def _broken(pool: NodePool) -> Condition | None:

@@ -1,4 +1,4 @@
-"""What a provisioner is to the controllers: three questions about values, no effects."""
+"""What a provisioner is to the controllers: questions about values, no effects."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -32,6 +32,8 @@ class Wanted:
     """Name of the provider's NodeClass; empty: the provisioner's own default."""
     image_family: str = ""
     """Operating system image that the node should have; empty: the provider's default."""
+    has_spare: bool = False
+    """Whether one machine more is wanted while an update lasts; only counts where `count` is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ class NodeClass:
 
 
 class NodeSource(Protocol):
-    """Where nodes come from: four questions about values, no effects."""
+    """Where nodes come from: five questions about values, no effects."""
 
     def render(self, wanted: Wanted, supply: Supply) -> tuple[Made, ...]:
         """Every object that should exist, under names that never change for the same owner."""
@@ -112,5 +114,9 @@ class NodeSource(Protocol):
         ...
 
     def assess(self, wanted: Wanted, supply: Supply) -> Assessment:
-        """How far the nodes are, and the one thing that is waited for."""
+        """How far the nodes are, and the one thing that is waited for; a spare one is not."""
+        ...
+
+    def tell_spare(self, wanted: Wanted, supply: Supply) -> str | None:
+        """How far the machine for an update is; empty: none is asked for, None: none can be."""
         ...

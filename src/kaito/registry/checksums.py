@@ -12,7 +12,8 @@ from typing import Final
 
 from kaito.base.quantity import MIB
 
-_BUFFER: Final = MIB
+_BUFFER: Final = MIB // 4
+"""Small enough to stay in the processor's cache between reading and adding up."""
 _KINDS: Final = frozenset({"sha256", "sha512", "git"})
 
 

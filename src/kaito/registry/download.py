@@ -24,7 +24,9 @@ from kaito.registry.web import FRUITLESS_TRIES, Transient, Web, to_unreachable
 
 CONNECTIONS: Final = 4
 """At once, for all pieces together."""
-RANGE_BYTES: Final = 32 * MIB
+RANGE_BYTES: Final = 64 * MIB
+_FAST: Final = 100 * MIB
+"""A second: from there on processors are the limit, and more connections only divide them."""
 _NOTE_BYTES: Final = 4 * MIB
 """How much of a range may arrive before the journal hears of it."""
 
@@ -99,13 +101,21 @@ class _Fetcher:
         async with asyncio.TaskGroup() as group:
             arrivals = _Arrivals(piece, file, self._partial, self._progress)
             group.create_task(_follow(total, arrivals))
-            spans = arrivals.spans
+            spans, connections = arrivals.spans, CONNECTIONS
             if first := spans.gaps(piece.size, longest=RANGE_BYTES)[:1]:
-                await self._bring(arrivals, *first[0], is_first=True)
+                connections = await self._bring_first(arrivals, *first[0])
             gaps = iter(spans.gaps(piece.size, longest=RANGE_BYTES))
-            for _ in range(CONNECTIONS):
+            for _ in range(connections):
                 group.create_task(self._bring_each(arrivals, gaps))
         return total.matches()
+
+    async def _bring_first(self, arrivals: "_Arrivals", start: int, end: int) -> int:
+        """Bring the range that goes alone; how many connections the rest is worth."""
+        began = self._web.clock.monotonic()
+        await self._bring(arrivals, start, end, is_first=True)
+        seconds = self._web.clock.monotonic() - began
+        is_fast = end - start > _FAST * seconds
+        return min(CONNECTIONS, os.cpu_count() or 1) if is_fast else CONNECTIONS
 
     async def _bring_each(self, arrivals: "_Arrivals", gaps: Iterator[tuple[int, int]]) -> None:
         for start, end in gaps:

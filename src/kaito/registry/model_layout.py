@@ -3,6 +3,7 @@
     oci-layout, index.json       which manifest there is
     blobs/sha256/<hex>           a file of the model, or a part of a large one
     .packed/<hash>.json          the layers of a file that is packed, with its size and time
+    .pushed.json                 the repositories that have it already
 
 https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md. Packing again takes what
 `.packed` knows of files that have not changed. Whole files are hard-linked where that is possible.
@@ -12,6 +13,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,7 @@ CONFIG_TYPE: Final = "application/vnd.kaito.model.config.v1+json"
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
 _LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _MARK: Final = "oci-layout"
+_PUSHES: Final = ".pushed.json"
 _IGNORED: Final = frozenset({"kaito-weights.json"})
 
 
@@ -182,6 +185,26 @@ def read_layout(layout: Path) -> tuple[Manifest, tuple[Blob, ...], str]:
     config = (manifest.config,) if manifest.config else ()
     blobs = tuple(_to_blob(layout, one) for one in (*manifest.layers, *config))
     return manifest, blobs, entry.annotations.get(_REF_NAME, "")
+
+
+def repositories_of(layout: Path, registry: str) -> tuple[str, ...]:
+    """The repositories of a registry that this layout was pushed to, the last first."""
+    noted = _read_pushes(layout)
+    return tuple(name for host, name in reversed(noted) if host == registry)
+
+
+def note_push(layout: Path, registry: str, repository: str) -> None:
+    """Remember where the blobs are now; a layout that cannot be written forgets it."""
+    noted = [one for one in _read_pushes(layout) if one != (registry, repository)]
+    with suppress(OSError):
+        _replace(layout / _PUSHES, msgspec.json.encode([*noted, (registry, repository)]))
+
+
+def _read_pushes(layout: Path) -> list[tuple[str, str]]:
+    try:
+        return msgspec.json.decode((layout / _PUSHES).read_bytes(), type=list[tuple[str, str]])
+    except (OSError, msgspec.MsgspecError):
+        return []
 
 
 async def _pack(layout: Path, file: LocalFile, chunk_bytes: int) -> tuple[Descriptor, ...]:

@@ -96,21 +96,26 @@ async def push_image(
         return await push_manifest(registry, reference, manifest, (blob, to_blob(config)), progress)
 
 
-async def push_manifest(
+async def push_manifest(  # noqa: PLR0913 - `push_content`'s, and where blobs may be already
     registry: Registry,
     reference: Reference,
     manifest: Manifest,
     blobs: Sequence[Blob],
     progress: Progress,
+    *,
+    mount_from: str = "",
 ) -> str:
-    """Push the blobs, a few at a time, then what lists them; the manifest's digest."""
+    """Push the blobs, a few at a time, then what lists them; the manifest's digest.
+
+    `mount_from` names another repository of the same registry: what it has is not sent.
+    """
     distinct = list({blob.digest: blob for blob in blobs}.values())
     progress.start(total=sum(blob.size for blob in distinct), done=0)
     slots = asyncio.Semaphore(_PARALLEL)
 
     async def push_one(blob: Blob) -> None:
         async with slots:
-            await push_blob(registry, reference, blob, progress)
+            await push_blob(registry, reference, blob, progress, mount_from=mount_from)
 
     try:
         async with asyncio.TaskGroup() as group:

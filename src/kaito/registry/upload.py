@@ -119,6 +119,15 @@ class _Upload:
 
     async def _start(self, mount_from: str) -> _Session | None:
         """A new upload; None where the registry has mounted the blob instead."""
+        try:
+            return await self._ask_to_start(mount_from)
+        except RegistryError:
+            if not mount_from:
+                raise
+            # A registry that mounts nothing, or not for us, may still take the bytes.
+            return await self._ask_to_start("")
+
+    async def _ask_to_start(self, mount_from: str) -> _Session | None:
         path = "blobs/uploads/"
         if mount_from:
             path += f"?mount={self._blob.digest}&from={mount_from}"

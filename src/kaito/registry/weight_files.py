@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from kaito.registry.weight_shapes import require_matching
+
 _HEADER_LIMIT = 100_000_000
 _LENGTH_BYTES = 8
 _INDEX: Final = "*.safetensors.index.json"
@@ -39,13 +41,15 @@ def require_sound(folder: Path, *, allow_pickle: bool = False) -> None:
     if not tensors and pickled and not allow_pickle:
         raise ValueError(
             f"{pickled[0]} is pickled Python, which runs code when it is loaded, and there are no "
-            "*.safetensors files; convert it, or ask for it with --allow-pickle"
+            "*.safetensors files; convert it, or allow it: --allow-pickle, on a Workspace the "
+            'annotation kaito.sh/allow-pickle: "true"'
         )
     for name in names:
         if fnmatch(name, _INDEX):
             _require_all(folder / name, names)
     for name in tensors:
         require_whole(folder / name)
+    require_matching(folder, tensors)
 
 
 def require_whole(path: Path) -> None:

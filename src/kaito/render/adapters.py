@@ -11,6 +11,7 @@ from typing import Final, Self
 import msgspec
 
 from kaito.api import labels, runtime
+from kaito.api.adapter_room import room_for
 from kaito.api.adapters import (
     ADAPTERS_CONFIG_MOUNT,
     ADAPTERS_FILE,
@@ -49,6 +50,8 @@ class AdapterMounts(Wire):
 
     is_on: bool = False
     """Whether the engine starts with LoRA, which costs the base model speed."""
+    slots: int = 0
+    """Adapters that one batch may mix; 0 with LoRA on: a pod that chose by itself."""
     volumes: tuple[AdapterVolume, ...] = ()
     """Sorted by name."""
     secrets: tuple[str, ...] = ()
@@ -59,10 +62,14 @@ class AdapterMounts(Wire):
         return msgspec.json.encode(self, order="sorted").decode()
 
     def merged(self, other: Self) -> "AdapterMounts":
-        """Everything of both; where a volume's source differs, this one's."""
+        """Everything of both; where a volume's source differs, this one's.
+
+        The room of the other stays where its engine runs with LoRA: more cannot be made meanwhile.
+        """
         volumes = {volume.name: volume for volume in (*other.volumes, *self.volumes)}
         return AdapterMounts(
             is_on=self.is_on or other.is_on,
+            slots=other.slots if other.is_on else self.slots,
             volumes=tuple(volumes[name] for name in sorted(volumes)),
             secrets=tuple(sorted({*self.secrets, *other.secrets})),
         )
@@ -91,9 +98,17 @@ def mounts_for(workspace: Workspace) -> AdapterMounts:
     volumes = {s.name: s.volume_source for s in sources if s.volume_source is not None}
     return AdapterMounts(
         is_on=bool(sources),
+        slots=room_for(len(sources)) if sources else 0,
         volumes=tuple(AdapterVolume(name=n, source=volumes[n]) for n in sorted(volumes)),
         secrets=tuple(sorted({name for s in sources for name in s.image_pull_secrets})),
     )
+
+
+def planned_slots(workspace: Workspace, mounts: AdapterMounts) -> int:
+    """Adapters to plan memory for; 0 where the engine starts without LoRA."""
+    if not mounts.is_on:
+        return 0
+    return mounts.slots or room_for(len(_specs(workspace)))
 
 
 def mounts_of(live: StatefulSet | None) -> AdapterMounts:
@@ -130,6 +145,7 @@ def adapter_arguments(mounts: AdapterMounts) -> dict[str, object]:
     return {
         "adapters_file": ADAPTERS_FILE,
         "adapters_folder": FETCHED_MOUNT,
+        **({"max_loras": mounts.slots} if mounts.slots else {}),
         "pull_secret": tuple(pull_secret_folder(name) for name in mounts.secrets),
     }
 

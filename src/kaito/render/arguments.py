@@ -10,7 +10,7 @@ from kaito.catalog.preset import Serving
 from kaito.render.adapters import adapter_arguments
 from kaito.render.protection import protection_arguments
 from kaito.render.served_model import ServedModel
-from kaito.render.weights_key import weights_key
+from kaito.render.weights_key import allows_pickle, weights_key
 
 
 def render_arguments(workspace: Workspace, model: ServedModel) -> tuple[str, ...]:
@@ -35,6 +35,7 @@ def render_arguments(workspace: Workspace, model: ServedModel) -> tuple[str, ...
         max_num_seqs=plan.max_sequences,
         max_num_batched_tokens=plan.max_batched_tokens,
         trust_remote_code=model.trusts_remote_code,
+        allow_pickle=allows_pickle(workspace),
         config_file=runtime.CONFIG_FILE if workspace.inference.config else "",
     )
     values = {name: getattr(base, name) for name in base.__struct_fields__}
@@ -67,6 +68,7 @@ def _of_vllm(workspace: Workspace, model: ServedModel) -> dict[str, object]:
     found: dict[str, object] = {
         "tool_call_parser": preset.tool_call_parser,
         "reasoning_parser": preset.reasoning_parser,
+        "chat_template": serving.chat_template,
         "performance_mode": workspace.metadata.annotations.get(labels.PERFORMANCE_MODE, ""),
         "tokenizer_mode": "" if serving.tokenizer_mode == "auto" else serving.tokenizer_mode,
     }

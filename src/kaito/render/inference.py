@@ -11,6 +11,7 @@ from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
 from kaito.render.volumes import render_claim_templates, render_volumes
 from kaito.render.weights import render_weights, weights_secret_volumes
+from kaito.render.weights_key import allows_pickle
 
 
 def render_preset(
@@ -24,7 +25,7 @@ def render_preset(
     assert workspace.inference is not None
     assert workspace.inference.preset is not None
     spec: Manifest = {
-        **_weights(workspace.inference.preset, model, settings),
+        **_weights(workspace, model, settings),
         "containers": [render_server(workspace, model, settings)],
         "volumes": [
             *render_volumes(workspace, model, settings),
@@ -45,11 +46,19 @@ def render_preset(
     return stamp(made)
 
 
-def _weights(spec: PresetSpec, model: ServedModel, settings: RenderSettings) -> Manifest:
+def _weights(workspace: Workspace, model: ServedModel, settings: RenderSettings) -> Manifest:
     """What fetches the weights; nothing where a mirror has them."""
     if model.mirror is not None:
         return {}
-    return {"initContainers": [render_weights(spec, model.preset, settings)]}
+    assert workspace.inference is not None
+    assert workspace.inference.preset is not None
+    container = render_weights(
+        workspace.inference.preset,
+        model.preset,
+        settings,
+        allow_pickle=allows_pickle(workspace),
+    )
+    return {"initContainers": [container]}
 
 
 def _pull_secrets(spec: PresetSpec, model: ServedModel) -> list[Manifest]:

@@ -4,6 +4,7 @@
     /mnt/data          read-only                  `tuning.input.volumeSource`
     /mnt/results       or the settings' output_dir   `tuning.output.volumeSource`, else scratch
     /mnt/push-secret, /mnt/pull-secrets/NAME      registries' credentials
+    /tmp, or /mnt/scratch where pods are processes    downloads and caches; goes with the pod
 
 A container that dies is restarted in its pod, where the scratch volume with its checkpoints still
 is. Secrets may come after the Job: the trainer says so when one it needs is missing.
@@ -28,7 +29,7 @@ from kaito.render.placement import place
 from kaito.render.security import container_security, pod_security
 from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
-from kaito.render.volumes import CONFIG, SCRATCH, SHARED_MEMORY, WEIGHTS, scratch_mounts
+from kaito.render.volumes import CONFIG, SCRATCH, SHARED_MEMORY, WEIGHTS
 from kaito.render.weights import render_weights, weights_secret_volumes
 from kaito.render.weights_key import weights_key
 
@@ -171,6 +172,7 @@ def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) ->
         data=tuning_job.DATA_MOUNT if source.volume_source is not None else "",
         config_file=tuning_job.TUNING_CONFIG_FILE if model.config is not None else "",
         results=model.results,
+        scratch=_scratch(settings),
         keeps_results=_outlives_pod(target.volume_source),
         image=target.image,
         push_secret=tuning_job.PUSH_SECRET_MOUNT if target.image_push_secret else "",
@@ -178,6 +180,11 @@ def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) ->
         memory_bytes=model.plan.memory_bytes,
         private_hosts=settings.tuning_hosts,
     )
+
+
+def _scratch(settings: RenderSettings) -> str:
+    """A pod that is processes has the machine's own temporary folder, where things stay."""
+    return runtime.SCRATCH_MOUNT if settings.has_containers else tuning_job.SCRATCH
 
 
 def _pull_secrets(spec: TuningSpec) -> tuple[str, ...]:
@@ -196,9 +203,7 @@ def _volumes(spec: TuningSpec, model: TunedModel, settings: RenderSettings) -> l
         {"name": SHARED_MEMORY, "emptyDir": {"medium": "Memory", **shared}},
         {"name": _RESULTS, **((target and target.volume_source) or {"emptyDir": size})},
     ]
-    if settings.has_containers:
-        limit = {"sizeLimit": to_mebibytes(_SCRATCH_BYTES)}
-        found.append({"name": SCRATCH, "emptyDir": limit})
+    found.append({"name": SCRATCH, "emptyDir": {"sizeLimit": to_mebibytes(_SCRATCH_BYTES)}})
     if source and source.volume_source is not None:
         found.append({"name": _DATA, **source.volume_source})
     if model.config is not None:
@@ -214,7 +219,7 @@ def _mounts(spec: TuningSpec, model: TunedModel, settings: RenderSettings) -> li
         _read_only(WEIGHTS, runtime.WEIGHTS_MOUNT),
         {"name": SHARED_MEMORY, "mountPath": "/dev/shm"},  # noqa: S108
         {"name": _RESULTS, "mountPath": model.results},
-        *scratch_mounts(settings),
+        {"name": SCRATCH, "mountPath": _scratch(settings)},
     ]
     if spec.input and spec.input.volume_source is not None:
         found.append(_read_only(_DATA, tuning_job.DATA_MOUNT))

@@ -20,12 +20,16 @@ def render_weights(
     settings: RenderSettings,
     *,
     extra_sources: tuple[str, ...] = (),
+    allow_pickle: bool = False,
 ) -> Manifest:
     """The init container. `extra_sources` come after the user's image and before the hub."""
     options = spec.preset_options
     arguments = WeightsArguments(
         key=weights_key(spec, preset),
         source=_sources(spec, preset, extra_sources),
+        # The hub's are of a revision that is known; what an image holds nobody has looked at.
+        architecture=preset.facts.architecture if options.image and preset.facts else "",
+        allow_pickle=allow_pickle,
         pull_secret=tuple(pull_secret_folder(name) for name in options.image_pull_secrets),
     )
     return {

@@ -39,6 +39,10 @@ class Kubelets:
     delay: Callable[[str], float]
     """Seconds from a binding to a ready pod, by the pod's name."""
     ailment: Callable[[str], Ailment] = lambda _: ""
+    restarts: int = 3
+    """How often a container that crashes has been started again."""
+    lingers: bool = False
+    """Whether pods that are told to end have not ended yet."""
     reader: Reader | None = None
     """Caches to read from; without, every step lists, which sees each change at once."""
 
@@ -54,6 +58,8 @@ class Kubelets:
         return (await self.client.list(PODS)).items
 
     async def _advance(self, pod: Pod) -> None:
+        if pod.metadata.is_deleting and self.lingers:
+            return
         if pod.metadata.is_deleting:
             await force_delete(self.client, PODS, pod.key, pod.metadata.uid)
             return
@@ -92,7 +98,12 @@ class Kubelets:
                 {"type": "Ready", "status": str(ready)},
                 {"type": "ContainersReady", "status": str(ready)},
             ],
-            "containerStatuses": [_container(name, ailment, ready=ready) for name in names],
+            "containerStatuses": [
+                {**container, "restartCount": self.restarts}
+                if "lastState" in container
+                else container
+                for container in (_container(name, ailment, ready=ready) for name in names)
+            ],
         }
 
 
@@ -130,6 +141,5 @@ def _container(name: str, ailment: Ailment, *, ready: bool) -> Manifest:
         if ailment in _ENDED:
             ended, code = _ENDED[ailment]
             found["lastState"] = {"terminated": {"reason": ended, "exitCode": code}}
-            found["restartCount"] = 3
         return found
     return {**found, "state": {"waiting": {"reason": "ContainerCreating"}}}

@@ -1,9 +1,9 @@
 """A whole cluster in simulated time: one operator under test, everything around it.
 
-Around it: the API server, the controllers of StatefulSets and Jobs, the scheduler and the garbage
-collector of the embedded plane, a cloud and kubelets. The operator's caches lag, its writes fail,
-and it dies, all drawn from one seed; `converge` then lets everybody be and waits until nothing
-changes.
+Around it: the API server, the controllers of StatefulSets, Deployments and Jobs, the scheduler and
+the garbage collector of the embedded plane, a cloud and kubelets. The operator's caches lag, its
+writes fail, and it dies, all drawn from one seed; `converge` then lets everybody be and waits until
+nothing changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,8 +22,11 @@ from kaito.kube.client import Client
 from kaito.kube.controller.runner import Controller
 from kaito.local.apiserver.admission import Admission
 from kaito.local.builtin.collector.controller import CollectorController
+from kaito.local.builtin.deployment.controller import DeploymentController
 from kaito.local.builtin.job.controller import JobController
+from kaito.local.builtin.kinds import DEPLOYMENTS, REPLICASETS
 from kaito.local.builtin.live import ApiLive
+from kaito.local.builtin.replicaset import ReplicaSetController
 from kaito.local.builtin.scheduler.controller import SchedulerController
 from kaito.local.builtin.statefulset.controller import StatefulSetController
 from kaito.testing.cloud import Cloud
@@ -34,7 +37,17 @@ from kaito.testing.server import DirectClient, SimulatedServer
 MakeControllers: TypeAlias = Callable[[Client], Iterable[Controller[Any]]]
 """The controllers of one life of the operator, over its own client."""
 
-_COLLECTED = (CONFIGMAPS, JOBS, NODECLAIMS, PODS, SERVICES, STATEFULSETS, WORKSPACES)
+_COLLECTED = (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    JOBS,
+    NODECLAIMS,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    STATEFULSETS,
+    WORKSPACES,
+)
 _QUIET_ROUNDS = 10
 """Longer than any machine or pod takes: waiting for one is not the end."""
 _ROUND_SECONDS = 15.0
@@ -134,6 +147,8 @@ class Simulation:
             (
                 SchedulerController(),
                 StatefulSetController(),
+                DeploymentController(),
+                ReplicaSetController(),
                 JobController(),
                 CollectorController(_COLLECTED, live=live),
             ),

@@ -31,6 +31,8 @@ APPLY = "application/apply-patch+yaml"
 class CountingIdentifiers:
     """Ids that a test can predict: they differ, and that is all."""
 
+    plane = ""
+
     def __init__(self) -> None:
         self._count = 0
 

@@ -36,6 +36,7 @@ UNSEEN = {
     ("create", "leases.coordination.k8s.io"): "only when somebody has deleted the Lease",
     ("create", "services"): "an apply that creates is checked for it as well as for patch",
     ("create", "statefulsets.apps"): "an apply that creates is checked for it as well",
+    ("delete", "deployments.apps"): "only what one of KAITO's first releases runs is replaced",
     ("get", "events"): "only when an event is counted up",
     ("patch", "events"): "only when an event is counted up",
     ("get", "workspaces.kaito.sh"): "only before an orphan is given back",

@@ -83,12 +83,14 @@ class Cluster:
         (self.folder / name).write_text(text)
         return name
 
-    async def report(self, key: Key, conditions: Sequence[Manifest]) -> Workspace:
-        """Write conditions as the Workspace controller would."""
+    async def report(
+        self, key: Key, conditions: Sequence[Manifest], **status: Manifest
+    ) -> Workspace:
+        """Write conditions, and whatever else, as the Workspace controller would."""
         live = await self.client.get(WORKSPACES, key)
         now = to_rfc3339(SystemClock().now())
         stamp = {"lastTransitionTime": now, "observedGeneration": live.metadata.generation}
-        patch = {"status": {"conditions": [{**stamp, **one} for one in conditions]}}
+        patch = {"status": {"conditions": [{**stamp, **one} for one in conditions], **status}}
         return await self.client.patch(WORKSPACES, key, patch, subresource="status")
 
 

@@ -1,9 +1,10 @@
 """`get`, `describe`, `explain`, `logs` and the choice of the cluster."""
 
+import asyncio
 import json
 
 import yaml
-from tests.integration.cli.cluster import Cluster
+from tests.integration.cli.cluster import PATIENCE, Cluster
 from tests.integration.cli.manifests import (
     PHI,
     config_yaml,
@@ -14,6 +15,7 @@ from tests.integration.cli.manifests import (
 )
 
 from kaito.api.core import PODS
+from kaito.api.workspace import WORKSPACES
 
 
 async def test_a_list_has_the_columns_of_the_api(cluster: Cluster) -> None:
@@ -35,6 +37,44 @@ async def test_a_list_has_the_columns_of_the_api(cluster: Cluster) -> None:
     assert everywhere.out.split()[0] == "NAMESPACE"
     wide = await cluster.kaito("-n", "default", "get", "wk/phi", "-o", "wide")
     assert "STATE" in wide.out
+
+
+async def _next(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        return (await process.stdout.readline()).decode().rstrip("\n")
+
+
+async def test_a_watched_list_goes_on_with_a_line_for_each_change(cluster: Cluster) -> None:
+    await cluster.kaito("apply", "-f", "-", stdin=workspace_yaml())
+    watching = await cluster.start("get", "workspaces", "-w")
+    headings, row = await _next(watching), await _next(watching)
+    assert headings.split()[0] == "NAME"
+    assert row.split()[:2] == ["phi", "Standard_NC24ads_A100_v4"]
+    await cluster.report(PHI, ready())
+    changed = await _next(watching)
+    assert changed.split()[:5] == ["phi", "Standard_NC24ads_A100_v4", "True", "True", "True"]
+    assert changed.index("Standard") == headings.index("INSTANCE"), "under the first heading"
+    await cluster.client.delete(WORKSPACES, PHI)
+    assert (await _next(watching)).split()[0] == "phi"
+    watching.kill()
+    await watching.communicate()
+
+
+async def test_a_watch_of_one_object_prints_it_alone_and_from_nothing(cluster: Cluster) -> None:
+    watching = await cluster.start("get", "cm", "a", "--watch", "-o", "name")
+    table = await cluster.start("get", "cm", "-w")
+    for name, value in (("b", "1"), ("a", "1"), ("a", "2")):
+        await cluster.kaito("apply", "-f", "-", stdin=config_yaml(name, value))
+    assert [await _next(watching) for _ in range(2)] == ["configmap/a", "configmap/a"]
+    shown = [(await _next(table)).split()[0] for _ in range(4)]
+    assert shown == ["NAME", "b", "a", "a"]
+    for process in (watching, table):
+        process.kill()
+        await process.communicate()
+    several = await cluster.kaito("get", "cm", "a", "b", "-w")
+    assert several.code == 2
+    assert "only one kind, or one object, can be watched" in several.err
 
 
 async def test_objects_are_printed_whole(cluster: Cluster) -> None:

@@ -45,6 +45,34 @@ async def test_each_stage_is_one_line_and_its_time_is_kept(
     assert set(kept["phi-4/vllm"]) == {"node", "weights", "engine"}
 
 
+async def test_a_start_is_predicted_told_byte_by_byte_and_compared(
+    cluster: Cluster, applied: list[str]
+) -> None:
+    stages = [
+        {"name": "nodes"},
+        {"name": "weights", "predictedSeconds": 12},
+        {"name": "engine", "predictedSeconds": 41},
+    ]
+    start = {"predictedSeconds": 53, "stages": stages}
+    waiting = await cluster.start(*applied)
+    await _line(waiting, "node")
+    await cluster.report(PHI, node_pending(), startUp=start)
+    assert await _line(waiting, "expected to take about 53s: weights 12s, engine 41s")
+    transfer = {"done": 10**9, "total": 3 * 10**9, "etaSeconds": 40, "source": "hub:a/b@1"}
+    fetching = inference("FetchingWeights", "1.0 of 3.0 GB")
+    await cluster.report(PHI, fetching, startUp={**start, "weights": transfer})
+    assert "ready in about" in await _line(waiting, "weights")
+    assert "1.0 of 3.0 GB, 50 MB/s, 40s left, from hub:a/b@1" in await _line(waiting, "####")
+    for words in (("get", "wk", "phi", "-o", "json"), ("describe", "wk", "phi")):
+        shown = (await cluster.kaito(*words)).out
+        assert "53" in shown
+    assert "1.0 of 3.0 GB, 50 MB/s, 40s left" in shown
+    await cluster.report(PHI, ready(), startUp={**start, "seconds": 45, "weights": None})
+    await _line(waiting, "engine")
+    assert "the model answers; took 45s, expected 53s" in await _line(waiting, "ready")
+    assert (await finish(waiting)).code == 0
+
+
 async def test_what_is_ready_already_is_one_line(cluster: Cluster, applied: list[str]) -> None:
     await cluster.kaito(*applied[:3])
     await cluster.report(PHI, ready())

@@ -28,6 +28,12 @@ FILES = {
     "model.safetensors": _safetensors(100_000),
     "tokenizer.json": b"{}",
 }
+PICKLED = {
+    "config.json": FILES["config.json"],
+    "pytorch_model.bin": b"not even a pickle",
+    "tokenizer.json": b"{}",
+}
+"""A repository that was never converted."""
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -38,9 +44,10 @@ class _Hub(BaseHTTPRequestHandler):
         if "/revision/" in path:
             self._answer(json.dumps({"sha": "abc"}).encode())
         elif "/tree/abc" in path:
-            self._answer(json.dumps([_entry(name) for name in FILES]).encode())
+            files = PICKLED if "Qwen" in path else FILES
+            self._answer(json.dumps([_entry(name, files[name]) for name in files]).encode())
         else:
-            self._answer(FILES[path.rpartition("/")[2]])
+            self._answer({**FILES, **PICKLED}[path.rpartition("/")[2]])
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -52,8 +59,7 @@ class _Hub(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _entry(name: str) -> dict[str, Any]:
-    content = FILES[name]
+def _entry(name: str, content: bytes) -> dict[str, Any]:
     digest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return {"type": "file", "path": name, "oid": digest.hexdigest(), "size": len(content)}
 
@@ -158,3 +164,35 @@ def test_a_mirror_of_what_no_hub_has_says_why(plane: RunningPlane) -> None:
     assert condition["reason"] == "InvalidSpec"
     assert "copy it there" in condition["message"]
     plane.kubectl("delete", "modelmirror/gated", "--timeout=30s")
+
+
+def test_pickled_weights_are_fetched_only_for_a_workspace_that_asks_for_them(
+    plane: RunningPlane,
+) -> None:
+    name = "qwen2.5-0.5b-instruct"
+    workspace = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "pickled"},
+        "resource": {"labelSelector": {"matchLabels": {"apps": "pickled"}}},
+        "inference": {"preset": {"name": name}},
+    }
+    _apply(plane, workspace)
+    plane.kubectl("wait", "pod/pickled-0", "--for=create", "--timeout=60s")
+    told = "jsonpath={.status.conditions[?(@.type=='InferenceReady')].message}"
+    refused = ""
+    for _ in range(60):
+        refused = plane.kubectl("get", "workspace", "pickled", "-o", told).out
+        if "pytorch_model.bin" in refused:
+            break
+        plane.kubectl("wait", "workspace/pickled", "--for=delete", "--timeout=1s", check=False)
+    assert "pickled ones such as pytorch_model.bin" in refused
+    assert 'kaito.sh/allow-pickle: "true"' in refused
+    plane.kubectl("annotate", "workspace/pickled", "kaito.sh/allow-pickle=true")
+    folder = plane.state / "models" / name
+    for _ in range(60):
+        if (folder / "kaito-weights.json").is_file():
+            break
+        plane.kubectl("wait", "workspace/pickled", "--for=delete", "--timeout=1s", check=False)
+    plane.kubectl("delete", "workspace/pickled", "--timeout=60s")
+    assert (folder / "pytorch_model.bin").read_bytes() == PICKLED["pytorch_model.bin"]

@@ -8,7 +8,7 @@ from kaito.api.meta import Manifest
 from kaito.api.nodeclaim import NODECLAIMS
 
 NAMES = ("ws000000001", "ws000000002", "ws000000003")
-_MAKING, _ENDING = 14, 8
+_MAKING, _ENDING = 12, 8
 """Moments of a life without faults: before and after each write to the cluster or the cloud."""
 
 

@@ -72,6 +72,16 @@ async def test_cut_connections_go_on_where_they_were_cut(
     assert double.faults.cuts == 0
 
 
+async def test_what_cannot_be_spliced_is_received_and_goes_on_where_it_was_cut(
+    double: RegistryDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with every registry that is spoken to in TLS."""
+    monkeypatch.setattr(bulk, "can_splice", lambda _: False)
+    double.faults.cut_after, double.faults.cuts = 3 * MIB, 2
+    progress = await pull(double, tmp_path)
+    assert progress.arrived == len(WEIGHTS)
+
+
 async def test_a_server_without_ranges_sends_the_whole(
     double: RegistryDouble, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from tests.integration.simulation.clusters import cluster, ready_condition, workspace
 
+from kaito.api.meta import Key
 from kaito.api.workspace import WORKSPACES
 from kaito.testing.simulation import Simulation
 
@@ -50,3 +51,19 @@ async def test_a_restart_asks_for_nothing_that_is_there_already() -> None:
         await sim.converge()
         assert len(sim.server.requests) == before
         assert sim.cloud.launched == launched
+
+
+async def test_nothing_is_asked_from_a_reading_that_our_own_write_has_outdated() -> None:
+    async with cluster(4) as sim:
+        await sim.apply(WORKSPACES, workspace())
+        loop = sim.operator.loops[0]
+        for _ in range(2):  # the finalizer; the claim and the first status
+            await sim.operator.caches.catch_up()
+            await sim.operator.step(loop)
+        assert any(path.endswith("/status") for _, path in sim.server.requests)
+        before = len(sim.server.requests)
+        loop.queue.add(Key("default", "w"))
+        await sim.operator.step(loop)
+        assert len(sim.server.requests) == before, "it would be refused as a conflict"
+        await sim.converge()
+        assert (await ready_condition(sim)).is_true

@@ -1,7 +1,7 @@
 """Every fault that a cloud or a node can have: one reason, the provider's words, a next step."""
 
 import pytest
-from tests.integration.simulation.clusters import cluster, ready_condition, workspace
+from tests.integration.simulation.clusters import A100, cluster, names, ready_condition, workspace
 
 from kaito.api.explain import explain_workspace
 from kaito.api.meta import Key
@@ -12,6 +12,8 @@ from kaito.testing.kubelet import Ailment
 
 WITHIN = 10.0
 """Simulated seconds from a fault to its telling."""
+NODES = 2
+"""Of llama-3.3-70b on A100s."""
 QUICK = 4.0
 """Simulated seconds that a machine and a pod take when nothing is wrong."""
 
@@ -102,3 +104,84 @@ async def test_a_node_deleted_under_a_running_model_comes_back() -> None:
         await sim.converge()
         assert (await ready_condition(sim)).is_true
         assert (sim.cloud.launched, sim.cloud.running("default", "w")) == (2, 1)
+
+
+async def test_nodes_without_the_others_are_given_back_and_asked_for_again_later() -> None:
+    async with cluster(6) as sim:
+        sim.cloud.delay = sim.kubelets.delay = lambda _: QUICK
+        refused = set[str]()
+        sim.cloud.trouble = lambda name: "quota" if name in refused else ""
+        await sim.apply(WORKSPACES, workspace(model="llama-3.3-70b-instruct"))
+        await sim.run(0.5)
+        claims = await names(sim, NODECLAIMS)
+        assert len(claims) == NODES
+        refused.add(claims[0])
+        await sim.run(WITHIN)
+        assert (await ready_condition(sim)).reason == "QuotaExceeded"
+        assert sim.cloud.running("default", "w") == NODES - 1
+
+        await sim.run(1700.0, step=20.0)
+        assert sim.cloud.running("default", "w") == NODES - 1, "half an hour is not over"
+        await sim.run(120.0)
+        assert await names(sim, NODECLAIMS) == []
+        assert sim.cloud.running("default", "w") == 0
+        found = await ready_condition(sim)
+        assert (found.status, found.reason) == ("False", "NodesIncomplete")
+        assert f"the {NODES} {A100} nodes did not all come" in found.message
+        assert "try 2" in found.message
+        assert "quota of this machine family is 0" in found.message
+        told = explain_workspace(await sim.user.get(WORKSPACES, Key("default", "w")))
+        assert "quota" in told.then
+
+        await sim.run(300.0, step=5.0)
+        assert await names(sim, NODECLAIMS) == claims, "asked for again under the same names"
+        await sim.run(1900.0, step=20.0)
+        assert await names(sim, NODECLAIMS) == []
+        await sim.run(400.0, step=20.0)
+        assert await names(sim, NODECLAIMS) == [], "the second pause is longer"
+        refused.clear()
+        await sim.converge()
+        assert (await ready_condition(sim)).is_true
+        status = (await sim.user.get(WORKSPACES, Key("default", "w"))).status
+        assert status.given_back is None
+        assert sim.cloud.running("default", "w") == NODES
+
+
+async def test_the_operator_may_die_at_every_write_of_giving_back() -> None:
+    async def life(moment: int) -> int:
+        async with cluster(7) as sim:
+            sim.cloud.delay = sim.kubelets.delay = lambda _: QUICK
+            sim.cloud.trouble = lambda name: "quota" if name in refused else ""
+            refused = set[str]()
+            await sim.apply(WORKSPACES, workspace(model="llama-3.3-70b-instruct"))
+            await sim.run(0.5)
+            refused.add((await names(sim, NODECLAIMS))[0])
+            await sim.run(1700.0, step=100.0)
+            before = sim.faults.writes
+            sim.faults.kill_at = before + moment if moment > 0 else -1
+            await sim.run(200.0, step=2.0)
+            assert await names(sim, NODECLAIMS) == []
+            status = (await sim.user.get(WORKSPACES, Key("default", "w"))).status
+            assert status.given_back is not None
+            assert status.given_back.times == 1
+            assert sim.faults.kills == (moment > 0)
+            return sim.faults.writes - before
+
+    writes = await life(-1)
+    assert writes >= 2 * (NODES + 1)
+    for moment in range(1, writes + 1):
+        await life(moment)
+
+
+async def test_a_model_that_runs_keeps_its_nodes_when_one_of_them_is_lost() -> None:
+    async with cluster(8) as sim:
+        sim.cloud.delay = sim.kubelets.delay = lambda _: QUICK
+        await sim.apply(WORKSPACES, workspace(model="llama-3.3-70b-instruct"))
+        await sim.converge()
+        assert (await ready_condition(sim)).is_true
+        claims = await names(sim, NODECLAIMS)
+        sim.cloud.trouble = lambda name: "quota" if name == claims[0] else ""
+        await sim.delete(NODECLAIMS, Key("", claims[0]))
+        await sim.run(3600.0, step=20.0)
+        assert sim.cloud.running("default", "w") == NODES - 1
+        assert (await ready_condition(sim)).reason == "QuotaExceeded"

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.simulation.clusters import A100, cluster, ready_condition, workspace
+from tests.integration.simulation.clusters import A100, cluster, names, ready_condition, workspace
 
 from kaito.api import conditions, labels
 from kaito.api.adapters import ADAPTERS_KEY, parse_adapter_wishes
 from kaito.api.core import CONFIGMAPS, EVENTS, PODS, SERVICES, STATEFULSETS
 from kaito.api.meta import Condition, Key, Manifest
+from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.workspace import INFERENCE_READY, WORKSPACES
 from kaito.controllers.workspace.surge import SETTLE_SECONDS
 from kaito.local.store.port import Change, Scope
@@ -274,6 +275,8 @@ async def test_without_room_auto_replaces_and_surge_waits_and_says_so(
         sim.cloud.gpus = 1
         await sim.apply(WORKSPACES, _manifest(rollout=rollout))
         await sim.converge()
+        (claim,) = await names(sim, NODECLAIMS)
+        sim.cloud.trouble = lambda name: "" if name == claim else "capacity"
         await sim.apply(WORKSPACES, _manifest("throughput", rollout=rollout))
         await sim.converge()
         if not surges:
@@ -297,6 +300,11 @@ async def test_adapters_come_and_go_without_another_pod() -> None:
         before = await _pod_uids(sim)
         await sim.apply(WORKSPACES, _manifest(adapters=[_adapter("one"), _adapter("two")]))
         await sim.converge()
+        planned = (await sim.user.get(WORKSPACES, KEY)).status.plan
+        # More than the engine made room for at once: it takes them in turns, and so does the plan.
+        await sim.apply(WORKSPACES, _manifest(adapters=[_adapter(name) for name in "abcd"]))
+        await sim.converge()
+        assert (await sim.user.get(WORKSPACES, KEY)).status.plan == planned
         await sim.apply(WORKSPACES, _manifest(adapters=[]))
         await sim.converge()
         await watcher.check()
@@ -306,7 +314,37 @@ async def test_adapters_come_and_go_without_another_pod() -> None:
         await watcher.check()
         (pod,) = await sim.server.manifests(PODS)
         assert not any(a.startswith("--adapters") for a in pod["spec"]["containers"][0]["args"])
-        assert watcher.answered == ["w-0", "w-1", "w-0"]
+        assert watcher.answered == ["w-0", "w-1", "w-0"], "one update, plan and pod together"
+        bare = (await sim.user.get(WORKSPACES, KEY)).status.plan
+        assert bare is not None
+        assert bare.memory_per_gpu is not None
+        assert bare.memory_per_gpu.adapters == 0
+
+
+@pytest.mark.parametrize("rollout", ["auto", "surge", "replace"])
+async def test_an_adapter_whose_volume_never_comes_is_taken_back_with_its_pod(
+    rollout: str,
+) -> None:
+    lacking: Manifest = {
+        "source": {"name": "vol", "volumeSource": {"persistentVolumeClaim": {"claimName": "no"}}}
+    }
+    async with cluster(7) as sim:
+        sim.cloud.gpus = 4
+        await sim.apply(WORKSPACES, _manifest(rollout=rollout))
+        await sim.converge()
+        (before,) = await _pod_uids(sim)
+        sim.kubelets.ailment = lambda _: "image"
+        await sim.apply(WORKSPACES, _manifest(rollout=rollout, adapters=[lacking]))
+        await sim.run(120.0)
+        assert len(await _pod_uids(sim)) == (1 if rollout == "replace" else 2)
+        await sim.apply(WORKSPACES, _manifest(rollout=rollout))
+        await sim.run(10.0)
+        sim.kubelets.ailment = lambda _: ""
+        await sim.converge()
+        await _is_up_to_date(sim, "")
+        (pod,) = await sim.server.manifests(PODS)
+        assert not any("persistentVolumeClaim" in v for v in pod["spec"]["volumes"])
+        assert (pod["metadata"]["uid"] == before) == (rollout != "replace")
 
 
 def _adapter(name: str) -> Manifest:

@@ -79,6 +79,27 @@ async def test_a_trainer_that_crashes_is_running_until_it_has_mended() -> None:
         assert (await status(sim)).state == "Succeeded"
 
 
+async def test_a_trainer_that_was_given_up_is_failed_and_says_why_when_its_pod_is_gone() -> None:
+    async with cluster(4) as sim:
+        sim.kubelets.ailment = lambda _: "memory"
+        sim.kubelets.restarts = 7
+        await quick_start(sim)
+        # Its pod ends in its own time: until then the Job is given up, and not yet Failed.
+        sim.kubelets.lingers = True
+        await sim.run(30.0)
+        assert (await status(sim)).state == "Failed"
+        sim.kubelets.lingers = False
+        await sim.converge()
+        assert await names(sim, PODS) == []
+        found = await ready_condition(sim)
+        assert found.reason == "ContainerOOMKilled"
+        assert "training_config.yaml" in found.message
+        await sim.delete(WORKSPACES, KEY)
+        await sim.converge()
+        for kind in (JOBS, PODS, NODECLAIMS, NODES, WORKSPACES):
+            assert await names(sim, kind) == []
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_other_data_trains_anew_and_never_beside_the_old(seed: int) -> None:
     async with cluster(seed) as sim:

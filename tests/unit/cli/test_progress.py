@@ -2,12 +2,18 @@
 
 import io
 
+from kaito.api.workspace import StageStatus, StartUpStatus, TransferStatus
 from kaito.base.clock import ManualClock
 from kaito.cli.progress import Lines, Tracker, format_seconds
 from kaito.cli.stages import Stage, Standing
 
 FETCHING = Standing(stage=Stage.WEIGHTS, reason="FetchingWeights", message="fetching")
 STARTING = Standing(stage=Stage.ENGINE, reason="StartingEngine", message="loading")
+EXPECTED = (
+    StageStatus(name="nodes"),
+    StageStatus(name="weights", predicted_seconds=12),
+    StageStatus(name="engine", predicted_seconds=41),
+)
 READY = Standing(stage=Stage.READY, message="the model answers")
 
 
@@ -121,3 +127,53 @@ def test_an_open_line_is_ended_when_the_wait_is_left() -> None:
 
 def test_seconds_get_coarser_as_they_grow() -> None:
     assert [format_seconds(s) for s in (0.04, 59.94, 75, 700)] == ["0.0s", "59.9s", "75s", "11m"]
+
+
+def downloading(done: int, *, eta: int) -> StartUpStatus:
+    transfer = TransferStatus(done=done, total=2_000_000_000, eta_seconds=eta, source="hub:a/b")
+    return StartUpStatus(predicted_seconds=53, stages=EXPECTED, weights=transfer)
+
+
+async def test_a_prediction_stands_before_a_start_and_what_it_took_after_it() -> None:
+    wait = Wait()
+    wait.tracker.observe(Standing(stage=Stage.NODE, message="asking"))
+    wait.tracker.observe_start(StartUpStatus(predicted_seconds=53, stages=EXPECTED))
+    wait.tracker.observe(FETCHING)
+    await wait.clock.advance(45)
+    wait.tracker.observe_start(StartUpStatus(predicted_seconds=53, seconds=45, stages=EXPECTED))
+    wait.tracker.observe(READY)
+    assert wait.printed[1] == (
+        "node       0.0s  expected to take about 53s: weights 12s, engine 41s"
+    )
+    assert wait.printed[2] == "weights    0.0s  ready in about 53s; fetching"
+    assert wait.printed[-1] == "ready     45.0s  the model answers; took 45s, expected 53s"
+
+
+async def test_what_was_measured_here_counts_for_more_than_what_is_predicted() -> None:
+    wait = Wait(typical={"weights": 5.0, "engine": 10.0})
+    wait.tracker.observe_start(StartUpStatus(predicted_seconds=53, stages=EXPECTED))
+    wait.tracker.observe(FETCHING)
+    assert wait.printed[-1] == "weights    0.0s  ready in about 15s; fetching"
+
+
+async def test_a_download_is_told_with_bytes_rate_and_time_left_and_not_too_often() -> None:
+    wait = Wait()
+    wait.tracker.observe(FETCHING)
+    for done, eta in ((0, 0), (500_000_000, 60), (1_000_000_000, 40)):
+        wait.tracker.observe_start(downloading(done, eta=eta))
+        wait.tracker.observe(FETCHING)
+        await wait.clock.advance(3)
+    told = [line for line in wait.printed if "GB" in line]
+    bars = ("[------------------------]", "[############------------]")
+    assert told == [
+        f"weights    0.0s  {bars[0]} 0.0 of 2.0 GB, from hub:a/b",
+        f"weights    6.0s  {bars[1]} 1.0 of 2.0 GB, 25 MB/s, 40s left, from hub:a/b",
+    ]
+
+
+async def test_on_a_terminal_a_download_is_the_line_of_its_stage() -> None:
+    wait = Wait(in_place=True)
+    wait.tracker.observe(FETCHING)
+    wait.tracker.observe_start(downloading(1_000_000_000, eta=40))
+    wait.tracker.observe(FETCHING)
+    assert "1.0 of 2.0 GB, 25 MB/s, 40s left" in wait.out.getvalue().rpartition("\r")[2]

@@ -1,5 +1,7 @@
 """A start as a person reads it."""
 
+import pytest
+
 from kaito.api.meta import Condition, ObjectMeta
 from kaito.api.workspace import (
     AdapterStatus,
@@ -10,7 +12,14 @@ from kaito.api.workspace import (
     Workspace,
     WorkspaceStatus,
 )
-from kaito.cli.start_text import render_parts, render_transfer, render_workspace
+from kaito.cli.start_text import (
+    render_expected,
+    render_parts,
+    render_rate,
+    render_taken,
+    render_transfer,
+    render_workspace,
+)
 
 
 def _workspace(status: WorkspaceStatus) -> Workspace:
@@ -45,8 +54,31 @@ def test_a_download_is_a_bar_with_bytes_time_and_source() -> None:
         done=1_900_000_000, total=7_600_000_000, eta_seconds=180, source="hub:a/b@1"
     )
     bar = "[######------------------]"
-    assert render_transfer(transfer) == f"{bar} 1.9 of 7.6 GB, 3m left, from hub:a/b@1"
+    assert render_transfer(transfer) == f"{bar} 1.9 of 7.6 GB, 32 MB/s, 3m left, from hub:a/b@1"
     assert render_transfer(TransferStatus(done=10**9)) == "1.0 GB"
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds", "said"),
+    [(3_000_000_000, 60, "50 MB/s"), (30_000_000, 10, "3.0 MB/s"), (10, 0, ""), (0, 10, "")],
+)
+def test_a_rate_is_what_is_left_by_the_time_it_takes(left: int, seconds: int, said: str) -> None:
+    assert render_rate(left, seconds) == said
+
+
+def test_what_was_expected_stands_before_and_beside_what_it_took() -> None:
+    stages = (
+        StageStatus(name="nodes", seconds=2),
+        StageStatus(name="weights", predicted_seconds=12),
+        StageStatus(name="engine", predicted_seconds=41),
+    )
+    start = StartUpStatus(predicted_seconds=53, stages=stages)
+    assert render_expected(start) == "expected to take about 53s: weights 12s, engine 41s"
+    assert render_taken(start) == ""
+    done = StartUpStatus(predicted_seconds=53, seconds=45, stages=stages)
+    assert render_taken(done) == "took 45s, expected 53s"
+    unknown = StartUpStatus(seconds=45)
+    assert (render_expected(unknown), render_taken(unknown)) == ("", "took 45s")
 
 
 def test_adapters_and_tuning_are_told_briefly() -> None:

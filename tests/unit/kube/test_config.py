@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kaito.base.errors import KaitoError
-from kaito.kube.config import Cluster, from_kubeconfig
+from kaito.kube.config import Cluster, from_kubeconfig, from_kubeconfigs
 from kaito.kube.errors import ApiError
 from kaito.kube.exec_credential import Login
 
@@ -182,3 +182,53 @@ async def test_certificates_that_are_none_are_named_with_their_server(
     found = read(tmp_path, user=user, cluster=cluster)
     with pytest.raises(ApiError, match=r"certificates for https://a.test cannot be used"):
         found.ssl_context(await found.login())
+
+
+def entry(kind: str, name: str, **value: Any) -> dict[str, Any]:
+    return {f"{kind}s": [{"name": name, kind: value}]}
+
+
+def written(folder: Path, *parts: dict[str, Any]) -> Path:
+    """A kubeconfig of those entries in a folder of its own."""
+    folder.mkdir()
+    document: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            document[key] = document[key] + value if key in document else value
+    (folder / "config").write_text(yaml.safe_dump(document))
+    return folder / "config"
+
+
+async def test_of_several_files_the_first_that_has_a_name_counts(tmp_path: Path) -> None:
+    first = written(
+        tmp_path / "1",
+        {"contexts": [], "current-context": ""},
+        entry("cluster", "c", server="https://first.test"),
+        entry("user", "other", token="t0"),
+    )
+    second = written(
+        tmp_path / "2",
+        {"current-context": "here"},
+        entry("cluster", "c", server="https://second.test"),
+        entry("context", "here", cluster="c", user="ada", namespace="n"),
+        entry("user", "ada", tokenFile="token"),
+    )
+    third = written(
+        tmp_path / "3",
+        {"current-context": "there"},
+        entry("context", "here", cluster="c", user="other"),
+        entry("context", "there", cluster="c", user="other"),
+    )
+    (tmp_path / "2" / "token").write_text("beside its own file")
+    found = from_kubeconfigs((first, second, third))
+    assert (found.url, found.namespace) == ("https://first.test", "n")
+    assert (await found.login()).token == "beside its own file"
+    other = from_kubeconfigs((first, second, third), context="there")
+    assert (await other.login()).token == "t0"
+
+
+def test_a_name_that_no_file_has_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    paths = (written(tmp_path / "1"), written(tmp_path / "2", {"users": []}))
+    paths[0].write_text("users: []")
+    with pytest.raises(KaitoError, match=r"1/config' and '.*2/config' have no context 'gone'"):
+        from_kubeconfigs(paths, context="gone")

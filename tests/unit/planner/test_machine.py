@@ -42,6 +42,7 @@ def test_a_long_context_is_cut_to_the_cache_that_fits() -> None:
     # Whole blocks of 128 tokens, of which the engine keeps one back.
     assert plan.context_tokens == (plan.kv_cache_bytes // 393_216 // 128 - 1) * 128
     assert plan.memory_bytes <= LAPTOP.allocatable_bytes
+    assert plan.notes == (f"context {plan.context_tokens} of the model's 131072: no more fits",)
 
 
 def test_what_is_too_large_is_refused_with_every_term() -> None:
@@ -59,6 +60,7 @@ def test_a_demanded_context_is_what_the_plan_takes() -> None:
     assert isinstance(plan, Plan)
     assert plan.context_tokens == 2000
     assert plan.concurrency >= 3
+    assert not plan.notes
 
 
 def test_a_demanded_context_that_does_not_fit_is_refused() -> None:

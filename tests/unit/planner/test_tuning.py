@@ -15,6 +15,7 @@ from kaito.planner.tuning import (
     TuningRequest,
     plan_tuning_on_gpus,
     plan_tuning_on_machine,
+    tell_smaller,
 )
 from kaito.planner.tuning_memory import Method, TuningDemand
 
@@ -134,3 +135,28 @@ def test_every_tunable_model_can_be_tuned_on_some_machine_of_the_catalogue() -> 
                 for instance in INSTANCE_TYPES
             )
             assert any(isinstance(plan, TuningPlan) for plan in plans), preset.name
+
+
+@pytest.mark.parametrize(
+    ("demand", "advice"),
+    [
+        (TuningDemand(method="lora"), "gradient_checkpointing: true would fit"),
+        (
+            TuningDemand(method="lora", checkpointing=True, batch=64),
+            "per_device_train_batch_size: 1 would fit",
+        ),
+        (
+            TuningDemand(method="full", checkpointing=True, batch=1),
+            "method: qlora would fit",
+        ),
+        (TuningDemand(method="qlora", checkpointing=True, batch=1, sequence_tokens=16), ""),
+    ],
+)
+def test_out_of_memory_names_the_least_change_that_takes_a_quarter_less(
+    demand: TuningDemand, advice: str
+) -> None:
+    preset = find_preset("smollm2-135m-instruct")
+    assert preset is not None
+    assert preset.facts is not None
+    request = TuningRequest(preset=preset, facts=preset.facts, demand=demand)
+    assert tell_smaller(request) == advice

@@ -1,10 +1,11 @@
 """The init container of weights: the order of its sources, and what opens a private image."""
 
-from kaito.api.workspace import PresetOptions, PresetSpec
+from kaito.api.meta import ObjectMeta
+from kaito.api.workspace import PresetOptions, PresetSpec, Workspace
 from kaito.catalog.lookup import find_preset
 from kaito.render.settings import RenderSettings
 from kaito.render.weights import render_weights, weights_secret_volumes
-from kaito.render.weights_key import weights_key
+from kaito.render.weights_key import allows_pickle, weights_key
 
 SETTINGS = RenderSettings(serving_image="serving:1")
 PRESET = find_preset("phi-4")
@@ -33,6 +34,7 @@ def test_an_image_comes_first_then_what_else_is_given_then_the_hub() -> None:
         "--source=oci:registry.example.com/phi:1",
         "--source=oci:mirror.example.com/phi:1",
         HUB,
+        "--architecture=Phi3ForCausalLM",
         "--pull-secret=/mnt/pull-secrets/reg.cred",
     ]
 
@@ -56,3 +58,13 @@ def test_an_image_has_a_folder_of_its_own() -> None:
     assert PRESET is not None
     assert weights_key(PresetSpec(name="phi-4"), PRESET) == "phi-4"
     assert weights_key(PRIVATE, PRESET).startswith("phi-4--")
+
+
+def test_pickles_are_for_who_asks_for_them() -> None:
+    assert PRESET is not None
+    spec = PresetSpec(name="phi-4")
+    container = render_weights(spec, PRESET, SETTINGS, allow_pickle=True)
+    assert "--allow-pickle=true" in container["args"]
+    asking = Workspace(metadata=ObjectMeta(annotations={"kaito.sh/allow-pickle": "true"}))
+    assert allows_pickle(asking)
+    assert not allows_pickle(Workspace())

@@ -18,6 +18,7 @@ _CHOICES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (labels.PERFORMANCE_MODE, PERFORMANCE_MODES, "is not a valid performance mode"),
     (labels.ROLLOUT, ROLLOUTS, "is not a way to roll out"),
     (labels.USE_LOCAL_WEIGHTS, _YES_OR_NO, 'must be "true" or "false"'),
+    (labels.ALLOW_PICKLE, _YES_OR_NO, 'must be "true" or "false"'),
 )
 
 

@@ -18,6 +18,7 @@ from kaito.api.rules import (
     Matches,
     Not,
     OneOf,
+    OnlyMatches,
     Present,
     Rule,
     ShorterThan,
@@ -180,7 +181,7 @@ def _adapter_source_rules(each: str) -> tuple[Rule, ...]:
             path=each,
             expression=implies(
                 Filled("source.urls"),
-                All((AllMatch("source.urls", _HUB_ADAPTER), ShorterThan("source.urls", 2))),
+                OnlyMatches("source.urls", _HUB_ADAPTER),
             ),
             blames="source.urls",
             reason="FieldValueForbidden",
@@ -403,7 +404,7 @@ _TUNING = (
         expression=AnyOf(
             (
                 AllMatch("urls", "(?i:https?://)[^ ]+"),
-                All((AllMatch("urls", _HUB_DATASET), ShorterThan("urls", 2))),
+                OnlyMatches("urls", _HUB_DATASET),
             )
         ),
         blames="urls",

@@ -27,12 +27,18 @@ def operator_surroundings(options: OperatorOptions, reader: Reader) -> Surroundi
         feature_gates=gates_of(options),
         private_hosts=frozenset(options.tuning_hosts),
         find_config=_config_finder(reader),
+        node_classes=_node_classes(options),
     )
 
 
 def provisioning_of(options: OperatorOptions) -> Provisioning:
     """Whether nodes are made, which decides whether an instance type has to be named."""
     return "existing" if options.provisioner == "byo" else "auto"
+
+
+def _node_classes(options: OperatorOptions) -> frozenset[str] | None:
+    """The node classes that may be asked for, where the operator knows them."""
+    return frozenset(entry.name for entry in options.node_classes) or None
 
 
 def gates_of(options: OperatorOptions) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from kaito import __version__
@@ -19,6 +20,7 @@ from kaito.catalog.preset import ModelFacts
 from kaito.controllers.announced.controller import announced_controllers
 from kaito.controllers.modelmirror.controller import MirrorController
 from kaito.controllers.modelmirror.decide import MirrorSettings
+from kaito.controllers.nodeclasses.controller import NodeClassController
 from kaito.controllers.orphans.controller import OrphanController
 from kaito.controllers.workspace.controller import WorkspaceController
 from kaito.controllers.workspace.settings import WorkspaceSettings
@@ -45,6 +47,7 @@ def make_controllers(options: OperatorOptions, live: Uids) -> tuple[Controller[A
         WorkspaceSettings(
             render=render,
             has_mirrors=mirrors,
+            give_back_after=timedelta(seconds=options.give_back_seconds) or None,
             provisioner=supply.source,
             makes=supply.makes,
             planner=plan_on_gpus,
@@ -80,6 +83,12 @@ def make_announced(options: OperatorOptions) -> tuple[Controller[Any], ...]:
         for controller in announced_controllers(runs=runs)
         if controller.kind.resource.kind != "InferenceSet" or options.gates.is_on(INFERENCE_SETS)
     )
+
+
+def make_class_keeper(options: OperatorOptions) -> NodeClassController | None:
+    """What makes the declared node classes, if any are; their CRD may be missing."""
+    declared = choose_supply(options).classes
+    return NodeClassController(declared) if declared is not None else None
 
 
 def serving_image(registry: str) -> str:

@@ -11,13 +11,13 @@ from kaito.app.operator.gates import BYO, Gates, parse_gates
 from kaito.app.webhook.options import Address, WebhookOptions
 from kaito.base.errors import UsageError
 from kaito.base.suggest import did_you_mean
+from kaito.provision.node_classes import DeclaredClass
 
 PROVISIONERS = ("azure-gpu-provisioner", "karpenter", "byo")
 CLOUDS = ("azure", "aws", "gcp", "arc")
 IMAGE_FAMILIES = ("ubuntu", "azurelinux")
 
 UNBUILT_FLAGS = (
-    ("karpenter-node-classes", "making of node classes: make them with Karpenter's own chart"),
     ("default-model-mirror-storage-class", "ModelMirror controller"),
     ("default-streaming-service-account", "streaming of weights"),
     ("model-mirror-download-cpu", "ModelMirror controller"),
@@ -49,9 +49,16 @@ class OperatorOptions:
     node_class_group: str = ""
     node_class_kind: str = ""
     """Karpenter's node class; empty: the cloud's own."""
+    node_class_version: str = ""
+    node_class_resource: str = ""
+    """The class's API version and plural; empty: the usual ones."""
+    node_classes: tuple[DeclaredClass, ...] = ()
+    """Node classes that the operator makes; none: somebody else does."""
     registry: str = ""
     """Where our images are pulled from; empty for their own registry."""
     cluster_name: str = ""
+    give_back_seconds: float = 1800.0
+    """How long some of several nodes are kept while others do not come; 0: for ever."""
     tuning_hosts: tuple[str, ...] = ()
     """Hosts that training data may come from although their addresses are private."""
 

@@ -9,6 +9,7 @@ Order matters: listen before anything can fail slowly, fill the caches before st
 
 import asyncio
 import logging
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -19,16 +20,21 @@ from kaito.api.workspace import WORKSPACES
 from kaito.app.admission import KaitoAdmission
 from kaito.app.leading import Leadership, Standing
 from kaito.app.operator.admission import operator_surroundings
-from kaito.app.operator.controllers import make_announced, make_controllers
+from kaito.app.operator.controllers import (
+    make_announced,
+    make_class_keeper,
+    make_controllers,
+)
 from kaito.app.operator.endpoints import Endpoints
 from kaito.app.operator.options import OperatorOptions
 from kaito.app.operator.workspace_metrics import WorkspaceMetrics
 from kaito.app.webhook.service import WebhookService
 from kaito.base.clock import Clock, SystemClock
 from kaito.base.logs import facts
+from kaito.controllers.nodeclasses.controller import NodeClassController
 from kaito.kube.client import Client
 from kaito.kube.config import Cluster
-from kaito.kube.controller.runner import Runner
+from kaito.kube.controller.runner import Controller, Runner
 from kaito.kube.informer import Informers
 from kaito.kube.live import LiveUids
 from kaito.kube.metrics import KitMetrics
@@ -91,13 +97,18 @@ class _Process:
                 informers=Informers(self._client, clock=clock, namespace=options.namespace),
                 meter=self._metrics,
             )
-            for controller in make_announced(options)
+            for controller in self._beside(options)
         )
         self._metrics.observe_queues(loop for r in self._runners for loop in r.loops)
         self._metrics.observe_leader(options.lease_name, lambda: self._leadership.is_held)
         WorkspaceMetrics(self._informers.watch(WORKSPACES), registry, clock=clock)
         self._webhook = self._make_webhook()
         self._endpoints = Endpoints(registry, self._missing)
+
+    @staticmethod
+    def _beside(options: OperatorOptions) -> tuple[Controller[Any], ...]:
+        keeper = make_class_keeper(options)
+        return (*make_announced(options), *((keeper,) if keeper else ()))
 
     async def run(self) -> None:
         """Start everything in order; return after a clean stop."""
@@ -139,6 +150,10 @@ class _Process:
         return (self._runner, *self._announced)
 
     async def _work(self) -> None:
+        for loop in (loop for runner in self._announced for loop in runner.loops):
+            if isinstance(loop.controller, NodeClassController):
+                for key in loop.controller.keys:
+                    loop.queue.add(key)
         async with asyncio.TaskGroup() as group:
             for runner in self._runners:
                 group.create_task(runner.work(), name="controllers")

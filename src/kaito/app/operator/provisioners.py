@@ -14,11 +14,13 @@ from kaito.api import labels
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.nodepool import NODEPOOLS
 from kaito.api.resources import Resource
+from kaito.app.operator.node_classes import FLAG, declare_classes
 from kaito.app.operator.options import OperatorOptions
 from kaito.base.errors import UsageError
 from kaito.provision.claims import NodeClaims
 from kaito.provision.existing import ExistingNodes
 from kaito.provision.karpenter import KarpenterPools
+from kaito.provision.node_classes import DeclaredClasses
 from kaito.provision.port import Assessment, Made, NodeClass, NodeSource, Supply, Wanted
 
 _CLAIMED = {
@@ -43,6 +45,8 @@ class NodeSupply:
     makes: tuple[Resource[Any], ...] = ()
     sweeps: tuple[Resource[Any], ...] = ()
     """Those of them that we make ourselves and have to give back, whatever happens."""
+    classes: DeclaredClasses | None = None
+    """Node classes to make before pools can refer to them."""
 
 
 def choose_supply(options: OperatorOptions) -> NodeSupply:
@@ -51,23 +55,43 @@ def choose_supply(options: OperatorOptions) -> NodeSupply:
     Raises:
         UsageError: this cloud has no such way.
     """
+    if options.provisioner == "karpenter":
+        node_class = _pooled_class(options)
+        declared = _declared(options, node_class)
+        if declared is not None:
+            node_class = replace(node_class, name=declared.default)
+        return NodeSupply(
+            source=KarpenterPools(node_class=node_class),
+            makes=(NODECLAIMS, NODEPOOLS),
+            sweeps=(NODEPOOLS,),
+            classes=declared,
+        )
+    if options.node_classes:
+        raise UsageError(
+            f"{FLAG} has no meaning with --node-provisioner={options.provisioner}",
+            hint="leave it out, or use --node-provisioner=karpenter",
+        )
     if options.provisioner == "byo":
         return NodeSupply(source=ExistingNodes())
-    if options.provisioner == "karpenter":
-        pools = KarpenterPools(node_class=_pooled_class(options))
-        return NodeSupply(source=pools, makes=(NODECLAIMS, NODEPOOLS), sweeps=(NODEPOOLS,))
-    node_class = _CLAIMED.get(options.cloud)
-    if node_class is None:
+    claimed = _CLAIMED.get(options.cloud)
+    if claimed is None:
         raise UsageError(
             f"nobody answers NodeClaims on CLOUD_PROVIDER={options.cloud}",
             hint=f"use --node-provisioner=byo, or one of: {', '.join(_CLAIMED)}",
         )
-    source: NodeSource = NodeClaims(
-        node_class=node_class, has_image_family=options.cloud == "azure"
-    )
+    source: NodeSource = NodeClaims(node_class=claimed, has_image_family=options.cloud == "azure")
     if options.image_family:
         source = DefaultImage(source, options.image_family)
     return NodeSupply(source=source, makes=(NODECLAIMS,), sweeps=(NODECLAIMS,))
+
+
+def _declared(options: OperatorOptions, node_class: NodeClass) -> DeclaredClasses | None:
+    return declare_classes(
+        options.node_classes,
+        node_class,
+        version=options.node_class_version,
+        resource_name=options.node_class_resource,
+    )
 
 
 def _pooled_class(options: OperatorOptions) -> NodeClass:
@@ -104,6 +128,10 @@ class DefaultImage:
     def assess(self, wanted: Wanted, supply: Supply) -> Assessment:
         """How far the source's nodes are."""
         return self.source.assess(self._with_image(wanted), supply)
+
+    def tell_spare(self, wanted: Wanted, supply: Supply) -> str | None:
+        """How far the source's machine for an update is."""
+        return self.source.tell_spare(self._with_image(wanted), supply)
 
     def _with_image(self, wanted: Wanted) -> Wanted:
         return wanted if wanted.image_family else replace(wanted, image_family=self.family)

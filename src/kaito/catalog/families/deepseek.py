@@ -64,7 +64,6 @@ PRESETS = (
         serving=Serving(
             tokenizer_mode="deepseek_v32",
             uses_deep_gemm=True,
-            needs_cuda_toolkit=True,
             flashinfer_autotune=False,
             can_offload_cache=False,
         ),

@@ -14,7 +14,6 @@ _SERVING = Serving(
     tokenizer_mode="deepseek_v4",
     kv_cache_dtype="fp8",
     uses_deep_gemm=True,
-    needs_cuda_toolkit=True,
     can_offload_cache=False,
 )
 

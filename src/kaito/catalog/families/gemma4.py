@@ -27,7 +27,7 @@ def _preset(hub_id: str, kaito: KaitoFigures, facts: ModelFacts, revision: str =
         revision=revision,
         tool_call_parser="gemma4",
         reasoning_parser="gemma4",
-        serving=Serving(chat_template="gemma4", can_offload_cache=False),
+        serving=Serving(can_offload_cache=False),
         kaito=kaito,
         facts=facts,
     )

@@ -17,7 +17,7 @@ PRESETS = (
         license="mit",
         tool_call_parser="glm47",
         reasoning_parser="glm45",
-        serving=Serving(kv_cache_dtype="fp8", uses_deep_gemm=True, needs_cuda_toolkit=True),
+        serving=Serving(kv_cache_dtype="fp8", uses_deep_gemm=True),
         kaito=KaitoFigures(size="703.75Gi", bytes_per_token=89_856),
         facts=ModelFacts(
             architecture="GlmMoeDsaForCausalLM",

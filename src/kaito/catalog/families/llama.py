@@ -6,9 +6,7 @@ section 3.3); commits from KAITO's supported_models.yaml at 056b8280.
 
 from kaito.base.quantity import parse_bytes
 from kaito.catalog.cache_layers import HeadLayers
-from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset, Serving
-
-_SERVING = Serving(chat_template="llama3.1-json")
+from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset
 
 PRESETS = (
     Preset(
@@ -18,7 +16,6 @@ PRESETS = (
         revision="0e9e39f249a16976918f6564b8830bc894c89659",
         is_gated=True,
         tool_call_parser="llama3_json",
-        serving=_SERVING,
         runtimes=("vllm", "transformers"),
         kaito=KaitoFigures(size="14.96Gi", bytes_per_token=131_072),
         facts=ModelFacts(
@@ -40,7 +37,6 @@ PRESETS = (
         revision="6f6073b423013f6a7d4d9f39144961bfbfbc386b",
         is_gated=True,
         tool_call_parser="llama3_json",
-        serving=_SERVING,
         runtimes=("vllm", "transformers"),
         kaito=KaitoFigures(size="131.42Gi", bytes_per_token=327_680),
         facts=ModelFacts(

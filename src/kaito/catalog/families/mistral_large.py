@@ -64,7 +64,7 @@ PRESETS = (
         license="apache-2.0",
         tool_call_parser="mistral",
         reasoning_parser="mistral",
-        serving=replace(_SERVING, needs_cuda_toolkit=True),
+        serving=_SERVING,
         kaito=KaitoFigures(size="112.63Gi", bytes_per_token=23_040),
         facts=_SMALL_4,
     ),

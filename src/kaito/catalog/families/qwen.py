@@ -7,7 +7,7 @@ supported_models.yaml at 056b8280. Their windows are switched off (`use_sliding_
 
 from kaito.base.quantity import parse_bytes
 from kaito.catalog.cache_layers import HeadLayers
-from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset, Serving
+from kaito.catalog.preset import KaitoFigures, ModelFacts, Preset
 
 
 def _small(hub_id: str, facts: ModelFacts) -> Preset:
@@ -29,7 +29,6 @@ def _coder(hub_id: str, revision: str, size: str, facts: ModelFacts) -> Preset:
         license="apache-2.0",
         revision=revision,
         tool_call_parser="hermes",
-        serving=Serving(chat_template="hermes"),
         runtimes=("vllm", "transformers"),
         is_tunable=True,
         kaito=KaitoFigures(size=size, bytes_per_token=facts.kv_bytes_per_token),

@@ -81,17 +81,17 @@ def _question(arguments: argparse.Namespace) -> "Question":
 
 def _cluster(arguments: argparse.Namespace, state: "StateFolder") -> "Cluster | None":
     """The one that every verb would take; None where nothing names one."""
-    from kaito.cli.target import choose_kubeconfig
-    from kaito.kube.config import from_kubeconfig
+    from kaito.cli.target import choose_kubeconfigs
+    from kaito.kube.config import from_kubeconfigs
 
     is_named = bool(arguments.kubeconfig or arguments.context or os.environ.get("KUBECONFIG"))
     try:
-        path = choose_kubeconfig(arguments.kubeconfig, state)
+        paths = choose_kubeconfigs(arguments.kubeconfig, state)
     except KaitoError:
         if is_named:
             raise
         return None
-    return from_kubeconfig(path, context=arguments.context)
+    return from_kubeconfigs(paths, context=arguments.context)
 
 
 def _read(

@@ -16,6 +16,7 @@ from kaito.cli.output import note, print_document
 from kaito.cli.reporting import report
 from kaito.cli.tables import Table, joined, list_table, read_table, render_table
 from kaito.cli.target import Target, choose_target, run_with_client
+from kaito.cli.watching import Followed, follow
 from kaito.kube.client import Client
 from kaito.kube.errors import ApiError, NotFound
 
@@ -45,6 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a kind such as workspaces, wk or pods,services; or TYPE/NAME",
     )
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
+    parser.add_argument(
+        "-w", "--watch", action="store_true", help="and then each change, until it is ended"
+    )
     parser.add_argument("-l", "--selector", default="", metavar="LABELS", help="such as app=phi-3")
     parser.add_argument(
         "--field-selector", default="", metavar="FIELDS", help="such as metadata.name=phi-3"
@@ -68,9 +72,29 @@ async def _get(client: Client, arguments: argparse.Namespace, target: Target) ->
     )
     if selection.all_namespaces and any(one.names for one in named):
         raise UsageError("a name and --all-namespaces do not go together", hint="use -n NAMESPACE")
+    if arguments.watch:
+        await follow(client, _followed(named, selection))
+        return 0
     if selection.output in ("json", "yaml", "name"):
         return await _print_objects(client, named, selection)
     return await _print_tables(client, named, selection)
+
+
+def _followed(named: tuple[Named, ...], selection: Selection) -> Followed:
+    """One kind, or one object of it."""
+    if len(named) > 1 or len(named[0].names) > 1:
+        raise UsageError("only one kind, or one object, can be watched", hint="name one of them")
+    (one,) = named
+    query = dict(selection.query)
+    if one.names:
+        fields = (query["fieldSelector"], f"metadata.name={one.names[0]}")
+        query["fieldSelector"] = ",".join(filter(None, fields))
+    return Followed(
+        served=one.served,
+        namespace=selection.namespace if one.served.resource.namespaced else "",
+        query=query,
+        output=selection.output,
+    )
 
 
 async def _print_tables(client: Client, named: tuple[Named, ...], selection: Selection) -> int:

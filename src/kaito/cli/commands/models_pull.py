@@ -68,6 +68,7 @@ def _pull_as_model(arguments: argparse.Namespace) -> int:
             root=str(state.models),
             path=str(folder),
             architecture=preset.facts.architecture if preset.facts else "",
+            allow_pickle=arguments.allow_pickle,
         )
     )
     shutil.rmtree(folder)

@@ -21,6 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "reference", metavar="REFERENCE", nargs="?", default="",
         help="REGISTRY/REPOSITORY:TAG; what it was packed with unless given",
     )  # fmt: skip
+    parser.add_argument(
+        "--mount-from", metavar="REPOSITORY", default="",
+        help="repository of the same registry that may have the files: they are not sent again",
+    )  # fmt: skip
     add_pack_options(parser)
     add_state_option(parser)
 
@@ -31,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.model)
     if is_layout(path):
-        return asyncio.run(_push(path, arguments.reference))
+        return asyncio.run(_push(path, arguments.reference, arguments.mount_from))
     return asyncio.run(_pack_and_push(arguments))
 
 
@@ -51,14 +55,14 @@ async def _pack_and_push(arguments: argparse.Namespace) -> int:
             label=Label(chunk_bytes=parse_chunk(arguments.chunk_size)),
             allow_pickle=arguments.allow_pickle,
         )
-        return await _push(layout, arguments.reference)
+        return await _push(layout, arguments.reference, arguments.mount_from)
 
 
-async def _push(layout: Path, text: str) -> int:
+async def _push(layout: Path, text: str, mount_from: str) -> int:
     from kaito.cli.transfers import Bar
     from kaito.registry.client import open_registry
     from kaito.registry.credentials import user_credentials
-    from kaito.registry.model_layout import read_layout
+    from kaito.registry.model_layout import note_push, read_layout, repositories_of
     from kaito.registry.push import push_manifest
     from kaito.registry.reference import parse_reference
 
@@ -66,10 +70,15 @@ async def _push(layout: Path, text: str) -> int:
     if not (text or tag):
         raise UsageError("say where to push to", hint=f"kaito models push {layout} REFERENCE")
     reference, clock = parse_reference(text or tag), SystemClock()
+    others = repositories_of(layout, reference.registry)
+    mount_from = mount_from or next((one for one in others if one != reference.repository), "")
     bar = Bar("pushing", clock)
     async with open_registry(user_credentials(), clock=clock) as registry:
-        digest = await push_manifest(registry, reference, manifest, blobs, bar)
+        digest = await push_manifest(
+            registry, reference, manifest, blobs, bar, mount_from=mount_from
+        )
     bar.finish()
+    note_push(layout, reference.registry, reference.repository)
     print(f"{reference.registry}/{reference.repository}@{digest}")
     note(f"pushed {reference}")
     return 0

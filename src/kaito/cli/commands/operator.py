@@ -15,7 +15,7 @@ from kaito.cli.process_options import (
     add_switch,
     is_on,
 )
-from kaito.kube.config import Cluster, from_kubeconfig, in_cluster
+from kaito.kube.config import Cluster, from_kubeconfig, from_kubeconfigs, in_cluster
 
 if TYPE_CHECKING:
     from kaito.app.operator.options import OperatorOptions
@@ -57,8 +57,17 @@ def _configure_nodes(parser: argparse.ArgumentParser) -> None:
     text("--karpenter-node-class-group", default="", metavar="GROUP", help="the cloud's own")
     text("--karpenter-node-class-kind", default="", metavar="KIND", help="the cloud's own")
     for flag in ("version", "resource-name"):
-        help_ = "taken, and not needed: group and kind are enough"
+        help_ = "of the node classes that are declared; the usual ones when left out"
         text(f"--karpenter-node-class-{flag}", default="", metavar="NAME", help=help_)
+    help_ = "node classes to make: a list of name, default, spec; exactly one is the default"
+    text("--karpenter-node-classes", default="", metavar="JSON", help=help_)
+    text(
+        "--give-back-incomplete-nodes-after",
+        type=float,
+        default=1800,
+        metavar="SECONDS",
+        help="some of several nodes, where others do not come; 0: never (1800)",
+    )
     text(
         "--tuning-allow-hosts",
         default="",
@@ -95,15 +104,16 @@ def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
     if (inside := in_cluster()) is not None:
         return inside
     from kaito.app.state import choose_state_folder
-    from kaito.cli.target import choose_kubeconfig
+    from kaito.cli.target import choose_kubeconfigs
 
-    path = choose_kubeconfig("", choose_state_folder(""))
-    return from_kubeconfig(path, context=arguments.context)
+    paths = choose_kubeconfigs("", choose_state_folder(""))
+    return from_kubeconfigs(paths, context=arguments.context)
 
 
 def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOptions":
     from kaito.app.operator import options as choices
     from kaito.app.operator.gates import parse_gates
+    from kaito.app.operator.node_classes import parse_node_classes
     from kaito.app.webhook.options import Address, WebhookOptions
 
     around = choices.parse_environment(os.environ, home=cluster.namespace)
@@ -136,7 +146,11 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         image_family=choices.choose_image_family(arguments.default_node_image_family),
         node_class_group=arguments.karpenter_node_class_group,
         node_class_kind=arguments.karpenter_node_class_kind,
+        node_class_version=arguments.karpenter_node_class_version,
+        node_class_resource=arguments.karpenter_node_class_resource_name,
+        node_classes=parse_node_classes(arguments.karpenter_node_classes),
         registry=around.registry,
         cluster_name=around.cluster_name,
+        give_back_seconds=max(arguments.give_back_incomplete_nodes_after, 0.0),
         tuning_hosts=choices.parse_hosts(arguments.tuning_allow_hosts),
     )

@@ -1,6 +1,7 @@
 """`kaito plan`: what a model would run on, why, how much it serves and what it costs."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from kaito.base.errors import KaitoError, UsageError
 from kaito.cli.answers import Answer, answer_question, kaito_nodes
@@ -11,6 +12,9 @@ from kaito.cli.plan_text import RANKING_HEADINGS, ranking_row, render_plan, rend
 from kaito.cli.questions import CLOUDS, Question, question_about_model
 from kaito.cli.reporting import report
 from kaito.planner.plan import Refusal
+
+if TYPE_CHECKING:
+    from kaito.cli.tuning_answers import TuningAnswer
 
 _ALTERNATIVES = 4
 """Lines under a plan that was searched for."""
@@ -50,37 +54,57 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plans; 1 where there is none."""
-    questions = _questions(arguments)
+    questions, tunings = _questions(arguments)
     answers = [answer_question(question, rank=arguments.all) for question in questions]
     if arguments.output in ("json", "yaml"):
-        _print_documents(answers, arguments)
+        _print_documents(answers, tunings, arguments)
     else:
         _print_texts(answers, arguments)
-    return max(_report_refusal(answer) for answer in answers)
+        _print_tunings(tunings, with_gap=bool(answers))
+    refused = [_report_refusal(answer.outcome, answer.question.where) for answer in answers]
+    refused += [_report_refusal(tuning.outcome, tuning.where) for tuning in tunings]
+    return max(refused)
 
 
-def _questions(arguments: argparse.Namespace) -> tuple[Question, ...]:
+def _questions(
+    arguments: argparse.Namespace,
+) -> tuple[tuple[Question, ...], "tuple[TuningAnswer, ...]"]:
     if bool(arguments.model) == bool(arguments.filename):
         raise UsageError(
             "name either a MODEL or a FILE with -f",
             hint="for example: kaito plan phi-4, or kaito plan -f workspace.yaml",
         )
     if arguments.model:
-        return (question_about_model(arguments),)
+        return (question_about_model(arguments),), ()
     # Manifests need the YAML parser and the wire types, which a bare model does not.
     from kaito.cli.manifest_questions import questions_in_files
 
-    return questions_in_files(arguments)
+    found = questions_in_files(arguments)
+    return found.serving, found.tuning
 
 
-def _print_documents(answers: list[Answer], arguments: argparse.Namespace) -> None:
+def _print_documents(
+    answers: list[Answer], tunings: "tuple[TuningAnswer, ...]", arguments: argparse.Namespace
+) -> None:
     from kaito.cli.plan_documents import answer_document
 
     shown = [one if arguments.all else one.shortened(1 + _ALTERNATIVES) for one in answers]
     documents = [answer_document(one, compat=bool(arguments.compat)) for one in shown]
     # One model gives one document; files may have any number, so they always give a list.
     whole = documents[0] if arguments.model else {"plans": documents}
+    if tunings:
+        from kaito.cli.tuning_answers import tuning_document
+
+        whole["tunings"] = [tuning_document(one) for one in tunings]
     print_document(whole, arguments.output)
+
+
+def _print_tunings(tunings: "tuple[TuningAnswer, ...]", *, with_gap: bool) -> None:
+    planned = [one for one in tunings if not isinstance(one.outcome, Refusal)]
+    if planned:
+        from kaito.cli.tuning_answers import render_tuning
+
+        print("\n" * with_gap + "\n\n".join(render_tuning(one) for one in planned))
 
 
 def _print_texts(answers: list[Answer], arguments: argparse.Namespace) -> None:
@@ -119,7 +143,7 @@ def _print_ranking(answer: Answer, *, with_kaito: bool) -> None:
     print_rows((*RANKING_HEADINGS, "by kaito"), rows)
 
 
-def _report_refusal(answer: Answer) -> int:
-    if not isinstance(answer.outcome, Refusal):
+def _report_refusal(outcome: object, where: str) -> int:
+    if not isinstance(outcome, Refusal):
         return 0
-    return report(KaitoError(answer.outcome.message), about=answer.question.where)
+    return report(KaitoError(outcome.message), about=where)

@@ -25,8 +25,9 @@ def draw_curve(
     across, down = (2, 4) if unicode else (1, 1)
     heights = _sampled(points, columns * across)
     rows = height * down
-    scale = (rows - 1) / (high - low) if high > low else 0.0
-    at = [round((high - loss) * scale) for loss in heights]
+    # Divided first: of two losses that differ by next to nothing, the inverse is infinite.
+    span = (high - low) or 1.0
+    at = [round((high - loss) / span * (rows - 1)) for loss in heights]
     body = _braille(at, columns, height) if unicode else _stars(at, height)
     labels = {0: f"{high:.3f}", height - 1: f"{low:.3f}"}
     bar = "│" if unicode else "|"

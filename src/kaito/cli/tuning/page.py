@@ -112,8 +112,10 @@ def _data(dataset: DatasetRecord) -> str:
         ("memory estimate", format_gib(dataset.memory_bytes) if dataset.memory_bytes else ""),
     ]
     chart = bar_chart(dataset.histogram, title="Samples by tokens")
-    figure = f"<figure>{chart}<figcaption>samples by tokens</figcaption></figure>" if chart else ""
-    return "".join((_facts(facts), figure, _files(dataset), _dropped(dataset)))
+    below = "<figcaption>samples by tokens, at most</figcaption>"
+    figure = f"<figure>{chart}{below}</figure>" if chart else ""
+    warned = "".join(f'<p class="warn">{escape(text)}</p>' for text in dataset.warnings)
+    return "".join((warned, _facts(facts), figure, _files(dataset), _dropped(dataset)))
 
 
 def _files(dataset: DatasetRecord) -> str:

@@ -25,12 +25,12 @@ font-size:13px}
 .card span{font-size:13px;color:var(--dim)}
 .result{margin:16px 0 0;overflow-wrap:anywhere}
 code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-figure{margin:8px 0 18px}
+figure{margin:8px 0 18px;overflow-x:auto}
 figcaption{display:flex;gap:18px;font-size:13px;color:var(--dim);padding-left:56px}
 .right{margin-left:auto}.key i{display:inline-block;width:18px;height:3px;margin-right:7px;
 vertical-align:middle}
 .k0{background:var(--a)}.k1{background:var(--b)}
-svg{width:100%;height:auto;display:block}
+svg{width:100%;min-width:520px;height:auto;display:block}
 svg text{font-size:12px;fill:var(--dim);font-variant-numeric:tabular-nums}
 polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 polyline.s0{stroke:var(--a)}polyline.s1{stroke:var(--b)}
@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%;font-size:14px}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:13px}
 td,th{padding:6px 12px 6px 0;vertical-align:top;border-bottom:1px solid var(--line);
 overflow-wrap:anywhere}
-.facts th{width:220px;font-weight:400}.answers td{width:25%}
+.facts th{width:220px;font-weight:400}.answers{min-width:640px}.answers td{width:25%}
 .ours{margin-left:8px;font-size:12px;color:var(--dim)}
 .scroll{overflow-x:auto}
 @media print{main{padding:0;max-width:none}section{break-inside:avoid}}

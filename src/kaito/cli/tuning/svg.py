@@ -12,6 +12,7 @@ from kaito.api.tuning_record import Bucket
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 34
 _TICKS = 4
+_LEAST_BARS = 8
 
 Point = tuple[float, float]
 
@@ -45,7 +46,8 @@ def bar_chart(buckets: Sequence[Bucket], *, title: str) -> str:
     if not buckets:
         return ""
     most = max(bucket.count for bucket in buckets) or 1
-    place = _Scale((0, len(buckets)), (0, most))
+    # A few bars keep the width of bars: one alone would fill the page.
+    place = _Scale((0, max(len(buckets), _LEAST_BARS)), (0, most))
     width = (place.x(1) - place.x(0)) * 0.86
     parts = []
     every = max(len(buckets) // 12, 1)

@@ -17,7 +17,7 @@ from kaito.api.meta import Condition
 from kaito.api.modelmirror import MIRROR_READY, MODELMIRRORS, MirrorDownload, ModelMirrorStatus
 from kaito.api.workspace import TransferStatus
 from kaito.controllers.modelmirror.observed import Observed, is_own
-from kaito.controllers.modelmirror.volumes import CLAIMS
+from kaito.controllers.modelmirror.volumes import CLAIMS, Claim
 from kaito.controllers.workspace.pod_progress import describe_transfer
 from kaito.controllers.workspace.pod_reason import explain_pod
 from kaito.kube.controller.decision import (
@@ -92,7 +92,8 @@ def _static(observed: Observed) -> _Found:
         return _stuck("PVCNotFound", message)
     storage = _lacks(STORAGE_READY, "PVCPending", f"{name} is {observed.claim.status.phase}")
     if observed.claim.status.phase == "Bound":
-        storage = _holds(STORAGE_READY, "PVCBound", f"{name} is bound")
+        message = f"{name} is bound{_reach(observed.claim)}"
+        storage = _holds(STORAGE_READY, "PVCBound", message)
     ready = _holds(MIRROR_READY, "StaticMirror", f"{name}, folder {volume.path or '/'}")
     # Some classes bind a claim only when a pod mounts it, which is then the Workspace's.
     return _Found(storage=storage, ready=ready)
@@ -161,10 +162,20 @@ def _storage(observed: Observed) -> Condition:
     assert observed.claim is not None
     name, phase = f"PersistentVolumeClaim {observed.claim.key}", observed.claim.status.phase
     if phase == "Bound":
-        return _holds(STORAGE_READY, "PVCBound", f"{name} is bound")
+        return _holds(STORAGE_READY, "PVCBound", f"{name} is bound{_reach(observed.claim)}")
     message = f"{name} is {phase}; see: kubectl describe pvc -n "
     message += f"{observed.claim.metadata.namespace} {observed.claim.metadata.name}"
     return _lacks(STORAGE_READY, f"PVC{phase}", message)
+
+
+def _reach(claim: Claim) -> str:
+    """What a volume for one node means to Workspaces; a claim's mode cannot be changed later."""
+    if not claim.is_for_one_node:
+        return ""
+    return (
+        " and serves the pods of one node at a time (ReadWriteOnce); for more nodes make the "
+        "mirror anew on a storage class with ReadWriteMany, or a mirror for each node"
+    )
 
 
 def _completed(observed: Observed) -> datetime | None:

@@ -11,10 +11,23 @@ class ClaimStatus(Wire):
     phase: str = "Pending"
 
 
+class ClaimSpec(Wire):
+    """What was asked for."""
+
+    access_modes: tuple[str, ...] = ()
+
+
 class Claim(Object):
     """A PersistentVolumeClaim."""
 
+    spec: ClaimSpec = ClaimSpec()
     status: ClaimStatus = ClaimStatus()
+
+    @property
+    def is_for_one_node(self) -> bool:
+        """Whether only the pods of one node at a time can mount it."""
+        modes = self.spec.access_modes
+        return bool(modes) and all(mode.startswith("ReadWriteOnce") for mode in modes)
 
 
 class StorageClass(Object):

@@ -8,7 +8,7 @@ import msgspec
 
 from kaito.api import labels
 from kaito.api.adapters import ADAPTERS_KEY, AdapterWish, AdapterWishes, parse_adapter_wishes
-from kaito.api.core import CONFIGMAPS, PODS, ConfigMap
+from kaito.api.core import CONFIGMAPS, PODS, ConfigMap, Pod
 from kaito.api.meta import Condition, Manifest
 from kaito.api.report import AdapterReport
 from kaito.api.workspace import ADAPTERS_READY, AdapterStatus
@@ -64,6 +64,30 @@ def tell_failed(found: tuple[AdapterStatus, ...]) -> str:
     """`adapter a: why`, for each that failed."""
     failed = [status for status in found if status.state == "Failed"]
     return "; ".join(f"adapter {s.name}: {s.message or 'failed'}" for s in failed)
+
+
+def keeps_mounts(observed: Observed) -> bool:
+    """Whether a pod runs with what the StatefulSet has for adapters.
+
+    Until one does, nothing is lost by taking an adapter back, and all is gained where its volume
+    is what the pod waits for.
+    """
+    live = observed.owned
+    if live is None:
+        return False
+    template = live.spec.template.metadata.get("annotations") or {}
+    return any(
+        pod.metadata.annotations.get(labels.TEMPLATE_HASH) == template.get(labels.TEMPLATE_HASH)
+        and _has_run(pod)
+        for pod in observed.pods
+    )
+
+
+def _has_run(pod: Pod) -> bool:
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    return pod.is_ready or any(
+        s.state.running or s.state.terminated or s.last_state.terminated for s in statuses
+    )
 
 
 def _give_up(observed: Observed, statefulset: Manifest) -> tuple[Action, ...]:

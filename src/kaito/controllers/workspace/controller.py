@@ -1,6 +1,6 @@
 """Which changes concern which Workspace, and the way from them to a decision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from kaito.api import labels
 from kaito.api.core import (
     CONFIGMAPS,
+    DEPLOYMENTS,
     JOBS,
     NODES,
     PODS,
@@ -19,7 +20,7 @@ from kaito.api.core import (
 from kaito.api.meta import Key, Object
 from kaito.api.modelmirror import MODELMIRRORS
 from kaito.api.report import REPORTS
-from kaito.api.workspace import WORKSPACES
+from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.controllers.workspace.decide import decide
 from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed, observe
 from kaito.controllers.workspace.settings import WorkspaceSettings
@@ -49,6 +50,7 @@ class WorkspaceController:
             Watch(NODES, _made_for, lookup=_selecting),
             Watch(STATEFULSETS, key_of_controller("Workspace")),
             Watch(JOBS, key_of_controller("Workspace")),
+            Watch(DEPLOYMENTS, key_of_controller("Workspace")),
             Watch(SERVICES, key_of_controller("Workspace")),
             Watch(PODS, _labelled_pod),
             Watch(REPORTS, _labelled_pod),
@@ -92,8 +94,21 @@ def _selecting(reader: Reader, node: Node) -> Iterable[Key]:
     return tuple(
         workspace.key
         for workspace in reader.list(WORKSPACES)
-        if (wanted := node_labels(workspace)) and all(held.get(k) == v for k, v in wanted)
+        if _may_select(workspace, held)
+        and (wanted := node_labels(workspace))
+        and all(held.get(k) == v for k, v in wanted)
     )
+
+
+def _may_select(workspace: Workspace, held: Mapping[str, str]) -> bool:
+    """Cheap, for each change of a node asks it of all Workspaces: one label says no to most."""
+    selector = workspace.resource.label_selector if workspace.resource else None
+    if selector is None:
+        return False
+    for name, value in selector.match_labels.items():
+        if held.get(name) != value and name not in labels.RESERVED_SELECTOR_KEYS:
+            return False
+    return True
 
 
 def _labelled_pod(item: Object) -> tuple[Key, ...]:

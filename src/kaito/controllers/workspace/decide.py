@@ -2,23 +2,24 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 import msgspec
 
 from kaito.api import conditions, labels
 from kaito.api import workspace as conditions_of
+from kaito.api.inference_config import InferenceConfig
 from kaito.api.meta import Condition, Manifest
 from kaito.api.workspace import WORKSPACES, PlanStatus
 from kaito.base.quantity import GIB, parse_bytes
-from kaito.controllers.workspace.adapters import tell_adapters
+from kaito.controllers.workspace.adapters import keeps_mounts, tell_adapters
 from kaito.controllers.workspace.deleting import decide_deletion
+from kaito.controllers.workspace.incomplete import give_back_incomplete
 from kaito.controllers.workspace.inference_ready import (
     decide_config,
     decide_inference,
     keep_serving,
 )
-from kaito.controllers.workspace.mirror import choose_mirror, with_mirror
+from kaito.controllers.workspace.mirror import PASSED_OVER, choose_mirror, with_mirror
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.plan_status import tell_plan
 from kaito.controllers.workspace.planning import Planned, plan_preset
@@ -27,7 +28,7 @@ from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.start_up import derive_start_up, start_up_patch
 from kaito.controllers.workspace.step import WAITING_REASONS, Step
 from kaito.controllers.workspace.surge import FAILING, NO_ROOM
-from kaito.controllers.workspace.surge_room import find_shortage
+from kaito.controllers.workspace.surge_machine import tell_shortage, with_spare
 from kaito.controllers.workspace.tuning import decide_tuning
 from kaito.controllers.workspace.workspace_ready import derive_ready, derive_state
 from kaito.kube.controller.decision import Decision, Note, Patch, StatusWrite
@@ -41,7 +42,7 @@ from kaito.render.stamp import is_current
 
 _WHERE_ASKED_FOR = frozenset({conditions_of.ADAPTERS_READY, conditions_of.MODEL_MIRROR_READY})
 """Conditions that go when nothing is left that they could be about."""
-_TOLD_WHILE_READY = frozenset({FAILING, NO_ROOM})
+_TOLD_WHILE_READY = frozenset({FAILING, NO_ROOM, PASSED_OVER})
 """Reasons that are news although the workspace answers."""
 _TEMPLATE_DISK = 1024 * GIB
 """Disk of a node for a template, of which nothing is known: KAITO 0.12's (spec section 2.4)."""
@@ -103,10 +104,32 @@ def _fold(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Out
     if isinstance(config, Step):
         # The plan depends on it, so no machine is asked for before it can be read.
         return _blocked(observed, keep_serving(observed, config))
-    planned = plan_preset(observed, config, settings)
+    planned = _planned(observed, config, settings)
     if isinstance(planned, Refusal):
         return _blocked(observed, decide_refused(planned.reason, planned.message))
     return _run(observed, planned, settings, now)
+
+
+def _planned(
+    observed: Observed, config: InferenceConfig, settings: WorkspaceSettings
+) -> Planned | Refusal:
+    """The plan, with what its pods have for adapters beyond what is wanted.
+
+    An adapter that is gone, or one more, restarts nothing: what the pod has for adapters stays, and
+    so does the plan. The next pod, made for another reason, gets what is wanted then.
+    """
+    wanted, live = mounts_for(observed.workspace), observed.owned
+    kept = wanted.merged(mounts_of(live)) if keeps_mounts(observed) else wanted
+    planned = plan_preset(observed, config, settings, kept)
+    if kept == wanted or (isinstance(planned, Planned) and _runs(observed, planned, settings)):
+        return planned
+    return plan_preset(observed, config, settings, wanted)
+
+
+def _runs(observed: Observed, planned: Planned, settings: WorkspaceSettings) -> bool:
+    model = with_mirror(planned.model, observed, choose_mirror(observed))
+    rendered = _render(observed, replace(planned, model=model), settings)
+    return is_current(observed.owned, rendered)
 
 
 def _blocked(observed: Observed, step: Step) -> Outcome:
@@ -120,16 +143,17 @@ def _blocked(observed: Observed, step: Step) -> Outcome:
 def _run(
     observed: Observed, planned: Planned | None, settings: WorkspaceSettings, now: datetime
 ) -> Outcome:
-    wanted = _wanted(observed, planned)
-    resources = decide_resources(observed, wanted, settings)
     # A mirror is waited for beside the nodes, so that neither waits for the other.
     mirror = choose_mirror(observed) if planned else None
-    steps = [resources, *_told_of(observed, mirror)]
     if planned is not None:
         planned = replace(planned, model=with_mirror(planned.model, observed, mirror))
-    if not resources.blocks and not (mirror and mirror.blocks):
-        room = partial(find_shortage, wanted, observed.supply, observed.crowd)
-        manifest = _render(observed, planned, settings)
+    manifest = None if mirror and mirror.blocks else _render(observed, planned, settings)
+    wanted = with_spare(observed, manifest, _wanted(observed, planned), settings.provisioner)
+    resources = decide_resources(observed, wanted, settings)
+    resources = give_back_incomplete(observed, wanted, resources, settings, now=now)
+    steps = [resources, *_told_of(observed, mirror)]
+    if not resources.blocks and manifest is not None:
+        room = tell_shortage(observed, wanted, settings.provisioner)
         steps.append(decide_inference(observed, manifest, find_shortage=room, now=now))
     if planned is None:
         return Outcome(steps=tuple(steps), count=wanted.count)
@@ -189,15 +213,7 @@ def _render(observed: Observed, planned: Planned | None, settings: WorkspaceSett
     if planned is None:
         return render_template(observed.workspace)
     config = dict(observed.config.data) if observed.config else None
-    wanted, live = mounts_for(observed.workspace), observed.owned
-    kept = wanted.merged(mounts_of(live))
-    model = replace(planned.model, adapters=kept)
-    rendered = render_preset(observed.workspace, model, config, settings.render)
-    if kept == wanted or is_current(live, rendered):
-        # An adapter that is gone restarts nothing: what its pod had for it goes with the next.
-        return rendered
-    model = replace(planned.model, adapters=wanted)
-    return render_preset(observed.workspace, model, config, settings.render)
+    return render_preset(observed.workspace, planned.model, config, settings.render)
 
 
 def _status(
@@ -217,6 +233,7 @@ def _status(
         plan=outcome.plan,
         conditions=merged,
         adapters=tell_adapters(observed),
+        given_back=next((s.given_back for s in outcome.steps if s.given_back), None),
     )
     if new == old:
         # How long a start takes is written with what else there is to write, never for itself.
@@ -235,6 +252,7 @@ def _status(
             "conditions": msgspec.to_builtins(new.conditions),
             "startUp": start_up_patch(start_up),
             "adapters": msgspec.to_builtins(new.adapters),
+            "givenBack": msgspec.to_builtins(new.given_back),
         },
     )
 

@@ -10,6 +10,7 @@ from kaito.api.core import JOBS, STATEFULSETS
 from kaito.api.meta import Object, ObjectMeta
 from kaito.api.workspace import WORKSPACE_DELETING, WORKSPACES
 from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.predecessor import delete_deployment
 from kaito.controllers.workspace.resource_ready import delete_made
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import holds
@@ -22,7 +23,7 @@ def decide_deletion(observed: Observed, settings: WorkspaceSettings, now: dateti
     if labels.WORKSPACE_FINALIZER not in workspace.metadata.finalizers:
         return NOTHING
     supply = observed.supply
-    owned = observed.owned or observed.owned_job
+    owned = observed.owned or observed.owned_job or observed.owned_deployment
     if not (observed.pods or supply.claims or supply.pools or owned):
         kept = [f for f in workspace.metadata.finalizers if f != labels.WORKSPACE_FINALIZER]
         # The revision makes sure that a finalizer added meanwhile by somebody else survives.
@@ -40,6 +41,7 @@ def _deletes(observed: Observed, settings: WorkspaceSettings) -> tuple[Action, .
     job = observed.owned_job
     if job is not None and not job.metadata.is_deleting:
         found.append(Delete(resource=JOBS, key=job.key, uid=job.metadata.uid))
+    found.extend(delete_deployment(observed))
     if not observed.pods:
         # Nodes go last, so that processes end in their own time and not with the machine.
         supply = observed.supply

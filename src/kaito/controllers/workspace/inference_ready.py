@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from kaito.api import labels, runtime
-from kaito.api.core import SERVICES, Pod, Service
+from kaito.api.core import SERVICES, Pod, Service, StatefulSet
 from kaito.api.inference_config import InferenceConfig, knows_engine, parse_inference_config
 from kaito.api.meta import Condition, Manifest, Object
 from kaito.api.workspace import INFERENCE_READY
@@ -20,9 +20,10 @@ from kaito.controllers.workspace.adapters import (
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_progress import describe_progress
 from kaito.controllers.workspace.pod_reason import explain_pod
+from kaito.controllers.workspace.predecessor import retire_deployment
 from kaito.controllers.workspace.step import Step, holds, lacks
 from kaito.controllers.workspace.surge import FAILING, Rollout
-from kaito.controllers.workspace.workload import decide_workload
+from kaito.controllers.workspace.workload import NOBODY_ANSWERS, decide_workload
 from kaito.kube.controller.decision import Action, Apply, Note
 from kaito.render.services import render_services
 from kaito.render.stamp import is_current
@@ -68,6 +69,7 @@ def decide_inference(
         actions=(
             *decide_adapters_config(observed, statefulset),
             *rollout.actions,
+            *retire_deployment(observed),
             *services,
         ),
         conditions=(
@@ -142,9 +144,12 @@ def _ready(observed: Observed, statefulset: Manifest, rollout: Rollout) -> Condi
         return holds(INFERENCE_READY, rollout.reason, rollout.message)
     if live is None or not pods:
         name = f"{observed.workspace.metadata.name}-{rollout.ordinal}"
-        return lacks(INFERENCE_READY, _PENDING, f"pod {name} is not created yet")
-    if not is_current(live, statefulset) or live.status.updated_replicas < replicas:
-        return lacks(INFERENCE_READY, _PENDING, "the pods are being replaced by updated ones")
+        # What is said of a pod that is only just being made holds a moment later, too.
+        is_late = live is not None and live.status.observed_generation >= live.metadata.generation
+        what = "not created yet" if is_late else "being started"
+        return lacks(INFERENCE_READY, _PENDING, f"pod {name} is {what}")
+    if not is_current(live, statefulset) or _is_replacing(live, statefulset, pods):
+        return lacks(INFERENCE_READY, _PENDING, _tell_replaced(observed, replicas))
     waiting = [pod for pod in pods if not pod.is_ready]
     if waiting or len(pods) < replicas:
         pod, is_preset = (waiting or pods)[0], observed.preset is not None
@@ -153,6 +158,20 @@ def _ready(observed: Observed, statefulset: Manifest, rollout: Rollout) -> Condi
         return lacks(INFERENCE_READY, reason, message)
     message = f"{len(pods)} of {replicas} pods answer"
     return holds(INFERENCE_READY, "WorkspaceInferenceStatusSuccess", message)
+
+
+def _is_replacing(live: StatefulSet, statefulset: Manifest, pods: tuple[Pod, ...]) -> bool:
+    """Whether pods of an earlier template are left; those of a start are all of this one."""
+    if live.status.updated_replicas >= int(statefulset["spec"]["replicas"]):
+        return False
+    wanted = statefulset["spec"]["template"]["metadata"]["annotations"][labels.TEMPLATE_HASH]
+    return any(pod.metadata.annotations.get(labels.TEMPLATE_HASH) != wanted for pod in pods)
+
+
+def _tell_replaced(observed: Observed, replicas: int) -> str:
+    if replicas == 1 or observed.preset is None:
+        return "the pods are being replaced by updated ones"
+    return f"the {replicas} pods of the model are being replaced; {NOBODY_ANSWERS}"
 
 
 def _own_pods(observed: Observed, ordinals: Iterable[int] = (0, 1)) -> tuple[Pod, ...]:

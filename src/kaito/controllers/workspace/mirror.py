@@ -3,17 +3,23 @@
 The annotation `kaito.sh/model-mirror` names one, or says `auto`: then one is used where it is ready
 at the start, and nobody waits for one. What runs keeps the volume that it started with, also when
 its mirror is no longer ready or is gone: a pod's end and a new download would mend nothing.
+
+A mirror that is named is waited for while it fills. Once its download has failed it is passed over:
+the pod fetches the weights by itself, and does not change over when the mirror is ready after all.
 """
 
 from dataclasses import replace
 
 from kaito.api import conditions, labels
+from kaito.api.meta import Condition
 from kaito.api.modelmirror import MIRROR_READY, ModelMirror
 from kaito.api.workspace import MODEL_MIRROR_READY
 from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed
 from kaito.controllers.workspace.step import Step, holds, lacks
 from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_volume
 from kaito.render.served_model import MirrorVolume, ServedModel
+
+NOT_READY, PASSED_OVER = "ModelMirrorNotReady", "ModelMirrorPassedOver"
 
 
 def choose_mirror(observed: Observed) -> Step | None:
@@ -29,14 +35,38 @@ def choose_mirror(observed: Observed) -> Step | None:
     if not observed.mirrors:
         why = f"there is no ModelMirror {wanted}, named by the annotation {labels.MODEL_MIRROR}"
         return _lacks("ModelMirrorNotFound", f"{why}; create it, or remove the annotation")
-    refused = _refuse(observed, observed.mirrors[0])
-    return refused or _uses(observed.mirrors[0])
+    return _named(observed, observed.mirrors[0])
 
 
 def with_mirror(model: ServedModel, observed: Observed, step: Step | None) -> ServedModel:
     """The model with the volume of the mirror that `step` found to be good."""
-    volume = _volume(observed) if step is not None and not step.blocks else None
+    is_used = step is not None and not step.blocks and not _is_passed_over(step.conditions)
+    volume = _volume(observed) if is_used else None
     return model if volume is None else replace(model, mirror=volume, nvme=None)
+
+
+def _named(observed: Observed, mirror: ModelMirror) -> Step:
+    refused = _refuse(observed, mirror)
+    if _mounted(observed) is not None:
+        return refused or _uses(mirror)
+    if refused is None:
+        is_settled = observed.owned is not None and _is_passed_over(
+            observed.workspace.status.conditions
+        )
+        return _passes_over(mirror, "was not ready in time") if is_settled else _uses(mirror)
+    failure = mirror.status.failure_message
+    is_waiting = refused.conditions[0].reason == NOT_READY
+    return _passes_over(mirror, f"failed: {failure}") if failure and is_waiting else refused
+
+
+def _is_passed_over(found: tuple[Condition, ...]) -> bool:
+    condition = conditions.find(found, MODEL_MIRROR_READY)
+    return condition is not None and condition.reason == PASSED_OVER
+
+
+def _passes_over(mirror: ModelMirror, why: str) -> Step:
+    message = f"ModelMirror {mirror.metadata.name} {why}; the weights are fetched without it"
+    return Step(conditions=(holds(MODEL_MIRROR_READY, PASSED_OVER, message),))
 
 
 def _volume(observed: Observed) -> MirrorVolume | None:
@@ -88,7 +118,7 @@ def _refuse(observed: Observed, mirror: ModelMirror) -> Step | None:
     ready = conditions.find(mirror.status.conditions, MIRROR_READY)
     if ready is None or not ready.is_true:
         said = f": {ready.message}" if ready is not None and ready.message else ""
-        return _lacks("ModelMirrorNotReady", f"{name} is not ready{said}")
+        return _lacks(NOT_READY, f"{name} is not ready{said}")
     return None
 
 

@@ -6,6 +6,7 @@ from kaito.api import labels
 from kaito.api.adapters import adapters_config_name
 from kaito.api.core import (
     CONFIGMAPS,
+    DEPLOYMENTS,
     JOBS,
     NODES,
     PODS,
@@ -13,13 +14,14 @@ from kaito.api.core import (
     STATEFULSETS,
     STORAGE_CLASSES,
     ConfigMap,
+    Deployment,
     Job,
     Node,
     Pod,
     Service,
     StatefulSet,
 )
-from kaito.api.meta import Key
+from kaito.api.meta import Key, Object
 from kaito.api.modelmirror import MODELMIRRORS, ModelMirror
 from kaito.api.nodeclaim import NODECLAIMS, NodeClaim
 from kaito.api.nodepool import NODEPOOLS
@@ -51,6 +53,8 @@ class Observed:
     matching: tuple[Node, ...] = ()
     """Nodes that carry the labels of its selector."""
     statefulset: StatefulSet | None = None
+    deployment: Deployment | None = None
+    """The one under the workspace's name, whoever owns it: what KAITO's first releases ran."""
     services: tuple[Service, ...] = ()
     """Those under the two names the workspace uses, whoever owns them."""
     pods: tuple[Pod, ...] = ()
@@ -79,6 +83,11 @@ class Observed:
         return self.statefulset if is_own else None
 
     @property
+    def owned_deployment(self) -> Deployment | None:
+        """The Deployment, if it is the workspace's own."""
+        return self.deployment if _is_controlled_by(self.workspace, self.deployment) else None
+
+    @property
     def owned_job(self) -> Job | None:
         """The Job, if it is the workspace's own."""
         owner = self.job.metadata.controller if self.job else None
@@ -99,7 +108,8 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
     preset = find_preset(workspace.preset_name) if workspace.preset_name else None
     matching = _matching(reader, workspace)
     storage_class = settings.render.nvme_storage_class
-    pods = reader.list(PODS, namespace=key.namespace, selector=_labelled(key))
+    deployment = reader.get(DEPLOYMENTS, key)
+    pods = _pods(reader, workspace, deployment)
     return Observed(
         workspace=workspace,
         preset=preset,
@@ -107,6 +117,7 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
         supply=_supply(reader, key, matching, settings),
         matching=matching,
         statefulset=reader.get(STATEFULSETS, key),
+        deployment=deployment,
         services=_services(reader, key),
         pods=pods,
         reports=reader.list(REPORTS, namespace=key.namespace, selector=_labelled(key)),
@@ -117,6 +128,20 @@ def observe(reader: Reader, key: Key, settings: WorkspaceSettings) -> Observed |
         mirrors=_mirrors(reader, workspace) if settings.has_mirrors else (),
         crowd=_crowd(reader, matching) if any(pod.is_ready for pod in pods) else (),
         has_nvme_class=reader.get(STORAGE_CLASSES, Key("", storage_class)) is not None,
+    )
+
+
+def _pods(reader: Reader, workspace: Workspace, deployment: Deployment | None) -> tuple[Pod, ...]:
+    """Pods with the workspace's label, but for those of a Deployment that is not its own."""
+    found = reader.list(
+        PODS, namespace=workspace.metadata.namespace, selector=_labelled(workspace.key)
+    )
+    if _is_controlled_by(workspace, deployment):
+        return found
+    return tuple(
+        pod
+        for pod in found
+        if (owner := pod.metadata.controller) is None or owner.kind != "ReplicaSet"
     )
 
 
@@ -141,7 +166,8 @@ def _supply(
     )
     named = {claim.status.node_name for claim in claims} - {""}
     named |= {node.metadata.name for node in matching}
-    nodes = tuple(node for node in reader.list(NODES) if node.metadata.name in named)
+    found = (reader.get(NODES, Key("", name)) for name in sorted(named))
+    nodes = tuple(node for node in found if node is not None)
     # Only who shares nodes that are there already has to know of everybody's pods.
     everybody = reader.list(PODS) if matching else ()
     pods = tuple(pod for pod in everybody if pod.spec.node_name in named)
@@ -196,6 +222,11 @@ def _tuning_report(reader: Reader, workspace: Workspace) -> ConfigMap | None:
         return None
     name = report_config_name(workspace.metadata.name)
     return reader.get(CONFIGMAPS, Key(workspace.metadata.namespace, name))
+
+
+def _is_controlled_by(workspace: Workspace, item: Object | None) -> bool:
+    owner = item.metadata.controller if item else None
+    return owner is not None and owner.uid == workspace.metadata.uid
 
 
 def _labelled(key: Key) -> tuple[Requirement, ...]:

@@ -4,6 +4,7 @@ import msgspec
 
 from kaito.api.workspace import PlanStatus, Workspace
 from kaito.kube.controller.decision import Note
+from kaito.planner.notes import is_cut_note
 from kaito.planner.plan import Plan
 from kaito.planner.summary import summary_line, to_summary
 
@@ -21,6 +22,8 @@ _TOLD = (
     "disk",
 )
 """Fields that an event tells the change of; the others follow from them or are estimates."""
+_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(PlanStatus)}
+"""As users know them."""
 
 
 def to_plan_status(plan: Plan, *, inputs_hash: str, in_cluster: str) -> PlanStatus:
@@ -32,25 +35,36 @@ def to_plan_status(plan: Plan, *, inputs_hash: str, in_cluster: str) -> PlanStat
 
 
 def tell_plan(workspace: Workspace, plan: Plan, new: PlanStatus) -> tuple[Note, ...]:
-    """One event for a new plan, and one for each change of what it comes to."""
+    """One event for a new plan, and one for each change of what it comes to.
+
+    A context that was cut to what fits is a warning beside it.
+    """
     old = workspace.status.plan
     if old is None:
         text = summary_line(plan)
         if new.in_cluster:
             text = f"{text}; {new.in_cluster}"
-        return (Note(about=workspace, reason="Planned", message=text),)
+        return (Note(about=workspace, reason="Planned", message=text), *_cut(workspace, (), new))
     changes = _changes(old, new)
     if not changes:
         return ()
     message = f"planned anew: {', '.join(changes)}"
-    return (Note(about=workspace, reason="PlanChanged", message=message),)
+    changed = Note(about=workspace, reason="PlanChanged", message=message)
+    return (changed, *_cut(workspace, old.notes, new))
+
+
+def _cut(workspace: Workspace, told: tuple[str, ...], new: PlanStatus) -> tuple[Note, ...]:
+    return tuple(
+        Note(about=workspace, reason="ContextReduced", message=note, type="Warning")
+        for note in new.notes
+        if is_cut_note(note) and note not in told
+    )
 
 
 def _changes(old: PlanStatus, new: PlanStatus) -> list[str]:
     """`context 49152 -> 8192`, one for each field that differs."""
-    names = {field.name: field.encode_name for field in msgspec.structs.fields(PlanStatus)}
     return [
-        f"{names[name]} {_shown(getattr(old, name))} -> {_shown(getattr(new, name))}"
+        f"{_NAMES[name]} {_shown(getattr(old, name))} -> {_shown(getattr(new, name))}"
         for name in _TOLD
         if getattr(old, name) != getattr(new, name)
     ]

@@ -28,6 +28,7 @@ from kaito.planner.plan import (
     Refusal,
 )
 from kaito.planner.summary import summary_line
+from kaito.render.adapters import AdapterMounts, planned_slots
 from kaito.render.served_model import NvmeVolume, ServedModel
 from kaito.render.stamp import content_hash
 from kaito.render.volumes import WEIGHTS
@@ -46,9 +47,12 @@ class Planned:
 
 
 def plan_preset(
-    observed: Observed, config: InferenceConfig, settings: WorkspaceSettings
+    observed: Observed, config: InferenceConfig, settings: WorkspaceSettings, mounts: AdapterMounts
 ) -> Planned | Refusal:
-    """The plan of a workspace that names a preset, or the one reason why there is none."""
+    """The plan of a workspace that names a preset, or the one reason why there is none.
+
+    `mounts`: what its pods are to have for adapters; the engine's room for them is part of it.
+    """
     known = known_model(observed)
     if isinstance(known, Refusal):
         return known
@@ -59,12 +63,15 @@ def plan_preset(
     machine = choose_machine(observed)
     if isinstance(machine, Refusal) and settings.preview is None:
         return machine
-    demand = _demand(observed.workspace, config)
+    demand = _demand(observed.workspace, config, mounts)
     if isinstance(demand, Refusal):
         return demand
     instance = None if isinstance(machine, Refusal) else machine
     request = PlanRequest(preset=preset, facts=facts, instance=instance, demand=demand)
-    return _planned(observed, request, settings, trusts=trusts)
+    planned = _planned(observed, request, settings, trusts=trusts)
+    if isinstance(planned, Refusal):
+        return planned
+    return replace(planned, model=replace(planned.model, adapters=mounts))
 
 
 def _planned(
@@ -113,11 +120,13 @@ def known_model(observed: Observed) -> tuple[Preset, ModelFacts] | Refusal:
     return preset, observed.facts
 
 
-def _demand(workspace: Workspace, config: InferenceConfig) -> Demand | Refusal:
+def _demand(
+    workspace: Workspace, config: InferenceConfig, mounts: AdapterMounts
+) -> Demand | Refusal:
     # Only what was asked for: a runtime that nobody named is the planner's choice.
     runtime = workspace.metadata.annotations.get(labels.RUNTIME, "")
     try:
-        return demand_of(runtime, config.vllm)
+        return demand_of(runtime, config.vllm, adapters=planned_slots(workspace, mounts))
     except ValueError as error:
         return Refusal("InvalidConfig", f"ConfigMap {_config_name(workspace)}: {error}")
 

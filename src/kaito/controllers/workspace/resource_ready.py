@@ -6,6 +6,7 @@ from kaito.api.workspace import NODE_CLAIM_READY, NODES_READY, RESOURCE_READY
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.controllers.workspace.surge_machine import same_workload
 from kaito.kube.controller.decision import Action, Apply, Create, Delete, Note
 from kaito.provision.port import Assessment, Made, NodeSource, Supply, Wanted
 
@@ -34,9 +35,10 @@ def delete_made(made: Made) -> Delete:
 
 def _actions(observed: Observed, wanted: Wanted, source: NodeSource) -> tuple[Action, ...]:
     supply = observed.supply
-    deletes = (delete_made(made) for made in source.surplus(wanted, supply))
+    deletes = [delete_made(made) for made in source.surplus(wanted, supply)]
     writes = (_write(observed, made, wanted) for made in source.render(wanted, supply))
-    return (*deletes, *(write for write in writes if write is not None))
+    checked = same_workload(observed) if deletes else ()
+    return (*checked, *deletes, *(write for write in writes if write is not None))
 
 
 def _write(observed: Observed, made: Made, wanted: Wanted) -> Action | None:

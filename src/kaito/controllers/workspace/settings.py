@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from kaito.api.field_error import FieldError
@@ -52,6 +53,8 @@ class WorkspaceSettings:
     tuning_planner: TuningPlanner = plan_tuning_on_gpus
     makes: tuple[Resource[Any], ...] = (NODECLAIMS,)
     """Kinds that `provisioner` makes; others need not exist in the cluster."""
+    give_back_after: timedelta | None = timedelta(minutes=30)
+    """How long some of several nodes are kept while others do not come; None: for ever."""
     has_mirrors: bool = False
     """Whether ModelMirrors are run here; elsewhere their kind need not exist."""
     judge: Callable[[Workspace], tuple[FieldError, ...]] = lambda _: ()

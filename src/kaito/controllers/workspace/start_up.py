@@ -61,6 +61,9 @@ def derive_start_up(
     stages = [_stage(NODES, begun, on_nodes, predicted)]
     if on_nodes is not None:
         stages += _in_pod(observed, pod, on_nodes, _moment_ready(found), predicted)
+    elif predicted is not None:
+        # The whole is predicted from the beginning.
+        stages += _in_pod(observed, None, begun, None, predicted)
     return _told(observed, pod, stages, total=_lasted(begun, _moment_ready(found)))
 
 
@@ -104,12 +107,29 @@ def _restarted(
 def _told(
     observed: Observed, pod: Pod | None, stages: list[StageStatus], *, total: int
 ) -> StartUpStatus:
+    stages = _as_predicted(stages, observed.workspace.status.start_up)
     return StartUpStatus(
         predicted_seconds=sum(stage.predicted_seconds for stage in stages),
         seconds=total,
         stages=tuple(stages),
         weights=find_transfer(observed, pod) if pod is not None and not total else None,
     )
+
+
+def _as_predicted(stages: list[StageStatus], before: StartUpStatus | None) -> list[StageStatus]:
+    """With what was predicted when this start began: once the weights are there, none are awaited.
+
+    A prediction is compared with what came of it, so it does not follow what it predicts.
+    """
+    if before is None or before.seconds:
+        return stages  # another start
+    said = {stage.name: stage.predicted_seconds for stage in before.stages}
+    return [
+        msgspec.structs.replace(
+            stage, predicted_seconds=said.get(stage.name) or stage.predicted_seconds
+        )
+        for stage in stages
+    ]
 
 
 def _in_pod(

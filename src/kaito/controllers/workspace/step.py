@@ -2,27 +2,12 @@
 
 from dataclasses import dataclass
 
+from kaito.api import reasons
 from kaito.api.meta import Condition
+from kaito.api.workspace import GivenBackStatus
 from kaito.kube.controller.decision import Action
 
-WAITING_REASONS = frozenset(
-    {
-        "NodeClaimNotReady",
-        "NodeNotReady",
-        "NodePluginsNotReady",
-        "WorkspaceInferenceStatusPending",
-        "FetchingWeights",
-        "StartingEngine",
-        "ContainerNotReady",
-        "AdaptersPending",
-        "ModelMirrorNotReady",
-        "WorkspaceTuningJobStatusPending",
-        "Tuning",
-        "TuningPaused",
-        "workspacePending",
-        "workspaceDeleted",
-    }
-)
+WAITING_REASONS = reasons.WAITING
 """Reasons that time alone resolves; any other reason of a False condition is a failure."""
 
 
@@ -37,6 +22,8 @@ class Step:
     """Seconds until it has to be looked at again even if nothing changes."""
     nodes: tuple[str, ...] | None = None
     """Names of the nodes to run on, from the step that knows."""
+    given_back: GivenBackStatus | None = None
+    """What to remember of nodes that never became whole."""
 
 
 def holds(type_: str, reason: str, message: str = "") -> Condition:

@@ -68,7 +68,7 @@ class View:
     @property
     def is_surging(self) -> bool:
         """Whether a second pod was asked for."""
-        return self.live.metadata.annotations.get(labels.ROLLOUT) == SURGE
+        return is_surge(self.live)
 
     @property
     def keeps_old(self) -> bool:
@@ -131,6 +131,16 @@ class View:
         if at is None or at.tzinfo is None:
             return 0.0
         return min(max(SETTLE_SECONDS - (self.now - at).total_seconds(), 0.0), SETTLE_SECONDS)
+
+
+def is_surge(live: StatefulSet) -> bool:
+    """Whether a second pod was asked for."""
+    return live.metadata.annotations.get(labels.ROLLOUT) == SURGE
+
+
+def is_other_template(live: StatefulSet, wanted: Manifest) -> bool:
+    """Whether its pods would be made from another template."""
+    return _hash_of(live.spec.template.metadata) != _hash_of(wanted["spec"]["template"]["metadata"])
 
 
 def begin_surge(view: View) -> Rollout:

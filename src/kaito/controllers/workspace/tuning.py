@@ -34,8 +34,9 @@ from kaito.controllers.workspace.resource_ready import (
 )
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import WAITING_REASONS, Step, holds, lacks
-from kaito.controllers.workspace.tuning_job import JobStep, decide_job
+from kaito.controllers.workspace.tuning_job import JobStep, decide_job, started
 from kaito.controllers.workspace.tuning_plan import (
+    CONFIG_NOT_FOUND,
     decide_training_config,
     lacks_config,
     plan_tuning,
@@ -82,6 +83,8 @@ def _fold(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
     if observed.owned_job is None and (broken := settings.judge(observed.workspace)):
         # What runs already was admitted once; later rules are no reason to end it.
         return _refused(observed, Refusal("InvalidWorkspace", "; ".join(map(str, broken))))
+    if lacks_config(observed) and (going_on := _going_on(observed)):
+        return going_on
     config = decide_training_config(observed)
     if isinstance(config, Refusal):
         return _refused(observed, config)
@@ -138,6 +141,32 @@ def _done(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
         old = conditions.find(status.conditions, WORKSPACE_SUCCEEDED)
         verdict = Verdict(state=DONE, message=old.message if old else "")
     return _Outcome(steps=(step,), verdict=verdict, plan=status.plan, count=0)
+
+
+def _going_on(observed: Observed) -> _Outcome | None:
+    """A trainer that runs has read its settings: that they are gone now changes nothing for it.
+
+    Not where the Workspace was edited since, or where a pod cannot start without them.
+    """
+    workspace, job = observed.workspace, observed.owned_job
+    told = conditions.find(workspace.status.conditions, WORKSPACE_READY)
+    is_same = (
+        told is not None
+        and told.reason != CONFIG_NOT_FOUND
+        and told.observed_generation == workspace.metadata.generation
+    )
+    if job is None or job.metadata.is_deleting or not is_same:
+        return None
+    verdict = judge_job(observed)
+    if verdict.state == "waiting":
+        return None
+    status = workspace.status
+    return _Outcome(
+        steps=(Step(conditions=(started(verdict),)),),
+        verdict=verdict,
+        plan=status.plan,
+        count=status.target_node_count,
+    )
 
 
 def _refused(observed: Observed, refusal: Refusal) -> _Outcome:
@@ -256,7 +285,10 @@ def _status(
 
 def _tuning(observed: Observed, verdict: Verdict) -> TuningStatus | None:
     if verdict.is_refusal and observed.owned_job is None:
-        return observed.workspace.status.tuning
+        # Figures of earlier work stay until there are others.
+        before = observed.workspace.status.tuning or TuningStatus()
+        phase = "Failed" if verdict.state == "failed" else "Waiting"
+        return msgspec.structs.replace(before, phase=phase, message=verdict.message)
     return derive_tuning_status(observed, verdict)
 
 

@@ -46,7 +46,7 @@ def decide_job(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobS
     if job.metadata.annotations.get(labels.TUNING_HASH) != _hash_of(wanted):
         return _replace(observed, job)
     verdict = judge_job(observed)
-    step = Step(actions=_suspend(observed, job, wanted), conditions=(_started(verdict),))
+    step = Step(actions=_suspend(observed, job, wanted), conditions=(started(verdict),))
     if verdict.state == "waiting" and not (may_start or job.spec.suspend):
         return JobStep(step=step)  # the node is what its pod waits for
     return JobStep(step=step, verdict=verdict)
@@ -94,7 +94,8 @@ def _suspend(observed: Observed, job: Job, wanted: Manifest) -> tuple[Action, ..
     return (Patch(resource=JOBS, key=job.key, patch={"spec": {"suspend": pause}}, note=note),)
 
 
-def _started(verdict: Verdict) -> Condition:
+def started(verdict: Verdict) -> Condition:
+    """JobStarted, as the work stands."""
     if verdict.state == "failed":
         return lacks(JOB_STARTED, _FAILED, verdict.message)
     if verdict.state == "waiting":

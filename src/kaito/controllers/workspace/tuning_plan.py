@@ -7,11 +7,9 @@ KAITO copies into each namespace: where it is not there our defaults stand for i
 from functools import lru_cache
 from types import MappingProxyType
 
-from kaito.api.config_text import whole_number_of
 from kaito.api.training_config import (
     TRAINING_CONFIG_KEY,
     TrainingConfig,
-    TuningMethod,
     method_of,
     parse_training_config,
 )
@@ -22,10 +20,12 @@ from kaito.controllers.workspace.planning import known_model
 from kaito.controllers.workspace.settings import TuningPlanner, WorkspaceSettings
 from kaito.planner.plan import Refusal
 from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_gpus
+from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_memory import TuningDemand
 from kaito.render.tuning import TunedModel, work_hash
 
 DEFAULT_CONFIGS = frozenset({"lora-params-template", "qlora-params-template"})
+CONFIG_NOT_FOUND = "ConfigNotFound"
 _ALL_DEFAULTS = TrainingConfig(sections=MappingProxyType({}))
 _REMEMBERED = 256
 _PLAN_VERSION = 1
@@ -37,7 +37,7 @@ def decide_training_config(observed: Observed) -> TrainingConfig | Refusal:
     name = f"ConfigMap {observed.workspace.metadata.namespace}/{spec.config}"
     if lacks_config(observed):
         return Refusal(
-            "ConfigNotFound", f"{name}, named by tuning.config, does not exist; create it"
+            CONFIG_NOT_FOUND, f"{name}, named by tuning.config, does not exist; create it"
         )
     if observed.config is None:
         return _ALL_DEFAULTS
@@ -92,21 +92,6 @@ def plan_tuning(
     )
 
 
-def demand_of_config(method: TuningMethod, config: TrainingConfig) -> TuningDemand:
-    """What the settings say of memory."""
-    tokens = _whole(config, "TrainingArguments", "max_length") or _whole(
-        config, "TrainingArguments", "max_seq_length"
-    )
-    said = config.value("TrainingArguments", "gradient_checkpointing")
-    return TuningDemand(
-        method=method,
-        rank=_whole(config, "LoraConfig", "r"),
-        batch=_whole(config, "TrainingArguments", "per_device_train_batch_size"),
-        sequence_tokens=tokens,
-        checkpointing=None if said is None else str(said).lower() == "true",
-    )
-
-
 def to_tuning_plan_status(observed: Observed, model: TunedModel) -> PlanStatus:
     """The plan as the status has it."""
     plan = model.plan
@@ -151,7 +136,3 @@ def _in_cluster(observed: Observed, model: TunedModel) -> str:
 def _spec(observed: Observed) -> TuningSpec:
     assert observed.workspace.tuning is not None
     return observed.workspace.tuning
-
-
-def _whole(config: TrainingConfig, section: str, key: str) -> int:
-    return whole_number_of(config.value(section, key)) or 0

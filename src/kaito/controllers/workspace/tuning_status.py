@@ -18,6 +18,7 @@ from kaito.controllers.workspace.tuning_verdict import (
     job_pods,
     tries_of,
 )
+from kaito.controllers.workspace.tuning_words import describe_tuning
 from kaito.render.tuning import CONTAINER
 
 _PHASES = {
@@ -33,7 +34,7 @@ def derive_tuning_status(observed: Observed, verdict: Verdict) -> TuningStatus:
     """The figures in force; they outlive the pod that said them."""
     job = observed.owned_job
     if job is None and verdict.state != DONE:
-        return TuningStatus(phase="Waiting")
+        return TuningStatus(phase="Waiting", message=verdict.message)
     before = observed.workspace.status.tuning or TuningStatus()
     report = _report(observed)
     said = (report.tuning if report else None) or _last_words(observed, job)
@@ -42,6 +43,7 @@ def derive_tuning_status(observed: Observed, verdict: Verdict) -> TuningStatus:
     return msgspec.structs.replace(
         figures,
         phase=_phase(verdict, report, before),
+        message=describe_tuning(verdict, report),
         restarts=tries_of(observed) if job else before.restarts,
         eta_seconds=0 if is_over else figures.eta_seconds,
     )

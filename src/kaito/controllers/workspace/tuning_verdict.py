@@ -10,11 +10,16 @@ from typing import Final, Literal
 from kaito.api import conditions
 from kaito.api.core import ContainerStateTerminated, Job, Pod
 from kaito.api.runtime import ExitCode
+from kaito.api.training_config import TrainingConfig, method_of
 from kaito.api.tuning_ending import parse_ending
+from kaito.api.tuning_job import PUSH_FAILED
 from kaito.api.workspace import WORKSPACE_READY
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_reason import explain_pod
 from kaito.controllers.workspace.step import WAITING_REASONS
+from kaito.controllers.workspace.tuning_plan import decide_training_config
+from kaito.planner.tuning import TuningRequest, tell_smaller
+from kaito.planner.tuning_demand import demand_of_config
 from kaito.render.tuning import BACKOFF_LIMIT, CONTAINER, has_volume
 
 DONE: Final = "done"
@@ -26,9 +31,15 @@ _PENDING = "WorkspaceTuningJobStatusPending"
 _PERMANENT = {
     ExitCode.INVALID_DATA: "InvalidData",
     ExitCode.CONFIG: "InvalidTrainingConfig",
+    ExitCode.NO_ROOM: "DiskFull",
     ExitCode.USAGE: "TrainerStartError",
 }
 """Ends that come again however often the trainer is started: only an edit helps."""
+_GIVEN_UP = ("Failed", "FailureTarget")
+"""Kubernetes 1.31 and later say the second first, then end the pods, then say the first
+(https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+_EARLY = frozenset({"look", "download", "preflight"})
+"""A trainer's stages before it reads weights."""
 _TERMINATED = 143
 """Ended by SIGTERM, with a checkpoint: nothing is wrong."""
 _LESS_MEMORY = (
@@ -55,8 +66,10 @@ def judge_job(observed: Observed) -> Verdict:
         return _waiting(_PENDING, "the job is not created yet")
     if conditions.is_true(job.status.conditions, "Complete"):
         return Verdict(state=DONE, message=_told_result(observed))
-    if (failed := conditions.find(job.status.conditions, "Failed")) and failed.is_true:
-        return _given_up(observed, f"{failed.message or failed.reason}")
+    for given_up in _GIVEN_UP:
+        failed = conditions.find(job.status.conditions, given_up)
+        if failed is not None and failed.is_true:
+            return _given_up(observed, f"{failed.message or failed.reason}")
     if job.spec.suspend:
         return _waiting(PAUSED, _pause_message(observed))
     pods = tuple(pod for pod in job_pods(observed, job) if not pod.metadata.is_deleting)
@@ -92,7 +105,9 @@ def _judge_pod(observed: Observed, pod: Pod) -> Verdict:
     trainer = next((s for s in pod.status.container_statuses if s.name == CONTAINER), None)
     ended = (trainer.state.terminated or trainer.last_state.terminated) if trainer else None
     if trainer is not None and trainer.state.running is not None:
-        return _training(observed, ended)
+        if ended and _is_as_before(observed, ended):
+            return _judge_end(observed, pod, ended, then="runs")
+        return _failing_push(observed) or _training(observed, ended)
     if ended and ended.exit_code == 0:
         return Verdict(state="running", reason=TUNING, message="the trainer has ended well")
     if ended and (pod.status.phase != "Pending"):
@@ -110,25 +125,53 @@ def _training(observed: Observed, ended: ContainerStateTerminated | None) -> Ver
     return Verdict(state="running", reason=TUNING, message=f"the trainer runs{again}")
 
 
-def _judge_end(observed: Observed, pod: Pod, ended: ContainerStateTerminated) -> Verdict:
-    """A trainer that has ended badly and is to be started again."""
-    reason, message = _cause(pod, ended)
+def _is_as_before(observed: Observed, ended: ContainerStateTerminated) -> bool:
+    """Whether a trainer that runs again has not come beyond where it failed: nothing is news yet.
+
+    Of data and settings, that is up to the end of its preflight; a pod that says nothing is taken
+    to fail again, as the same data and settings do.
+    """
+    if ended.exit_code != ExitCode.UNAVAILABLE and not _is_permanent(ended):
+        return False
+    report = next((one for one in observed.reports if one.program == "tuning"), None)
+    return report is None or all(stage.name in _EARLY for stage in report.stages)
+
+
+def _is_permanent(ended: ContainerStateTerminated) -> bool:
     try:
-        permanent = ExitCode(ended.exit_code) in _PERMANENT
+        return ExitCode(ended.exit_code) in _PERMANENT
     except ValueError:
-        permanent = False
-    if permanent:
+        return False
+
+
+def _failing_push(observed: Observed) -> Verdict | None:
+    """A trainer that is done and cannot be rid of its result waits, for a day, for the registry."""
+    report = next((one for one in observed.reports if one.program == "tuning"), None)
+    if report is None or not report.stages or not report.warnings:
+        return None
+    stage = report.stages[-1]
+    if stage.name != "push" or stage.is_over or not report.warnings[-1].startswith(PUSH_FAILED):
+        return None
+    return Verdict(state="running", reason="PushFailed", message=report.warnings[-1])
+
+
+def _judge_end(
+    observed: Observed, pod: Pod, ended: ContainerStateTerminated, *, then: str = "follows"
+) -> Verdict:
+    """A trainer that has ended badly and is to be started again, or was."""
+    reason, message = _cause(observed, pod, ended)
+    if _is_permanent(ended):
         return Verdict(state="failed", reason=reason, message=message)
     tries = f"try {tries_of(observed) + 1} of {BACKOFF_LIMIT + 1}"
-    return Verdict(state="running", reason=reason, message=f"{message}; {tries} follows")
+    return Verdict(state="running", reason=reason, message=f"{message}; {tries} {then}")
 
 
-def _cause(pod: Pod, ended: ContainerStateTerminated) -> tuple[str, str]:
+def _cause(observed: Observed, pod: Pod, ended: ContainerStateTerminated) -> tuple[str, str]:
     """What the trainer said, and a reason for it."""
     name = pod.metadata.name
     said = ended.message.strip()
     if ended.reason == "OOMKilled":
-        lacks = f"pod {name}: the trainer took more memory than there is; {_LESS_MEMORY}"
+        lacks = f"pod {name}: the trainer took more memory than there is; {_less(observed)}"
         return "ContainerOOMKilled", said or lacks
     if ended.exit_code == ExitCode.UNAVAILABLE:
         return "SourceUnavailable", said or f"pod {name}: something it needs cannot be reached"
@@ -139,14 +182,26 @@ def _cause(pod: Pod, ended: ContainerStateTerminated) -> tuple[str, str]:
     return "TrainerFailed", f"{said}; see: kubectl logs {name} -c {CONTAINER} --previous"
 
 
+def _less(observed: Observed) -> str:
+    """Which setting would fit, by the settings there are; a list of them where none is found."""
+    spec, preset, facts = observed.workspace.tuning, observed.preset, observed.facts
+    method = method_of(spec.method) if spec is not None else None
+    config = decide_training_config(observed) if spec is not None else None
+    if preset is None or facts is None or method is None or not isinstance(config, TrainingConfig):
+        return _LESS_MEMORY
+    demand = demand_of_config(method, config)
+    found = tell_smaller(TuningRequest(preset=preset, facts=facts, demand=demand))
+    return f"{found}; set it in training_config.yaml" if found else _LESS_MEMORY
+
+
 def _given_up(observed: Observed, said: str) -> Verdict:
     """The cause by the last pod, else as it was told before."""
     job = observed.owned_job
-    for pod in sorted(job_pods(observed, job), key=_newest) if job else ():
+    for pod in sorted(job_pods(observed, job), key=_newest, reverse=True) if job else ():
         for status in pod.status.container_statuses:
             ended = status.state.terminated or status.last_state.terminated
             if status.name == CONTAINER and ended is not None and ended.exit_code != 0:
-                reason, message = _cause(pod, ended)
+                reason, message = _cause(observed, pod, ended)
                 return Verdict(state="failed", reason=reason, message=message)
     told = conditions.find(observed.workspace.status.conditions, WORKSPACE_READY)
     if told is not None and not told.is_true and told.reason not in WAITING_REASONS:

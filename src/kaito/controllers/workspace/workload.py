@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from kaito.api import labels
 from kaito.api.core import STATEFULSETS
 from kaito.api.meta import Manifest
 from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.predecessor import tell_stranger
 from kaito.controllers.workspace.rollout import is_replaced, mode_of, what_changed
 from kaito.controllers.workspace.surge import (
     NO_ROOM,
@@ -18,6 +20,8 @@ from kaito.controllers.workspace.surge import (
 from kaito.kube.controller.decision import Apply, Delete, Note
 from kaito.render.stamp import is_current
 
+NOBODY_ANSWERS = "no request is answered until all of them are ready"
+
 
 def decide_workload(
     observed: Observed, wanted: Manifest, *, find_shortage: Callable[[], str], now: datetime
@@ -26,9 +30,8 @@ def decide_workload(
     live, workspace = observed.statefulset, observed.workspace
     name = workspace.metadata.name
     if live is None:
-        note = Note(
-            about=workspace, reason="WorkloadCreated", message=f"StatefulSet {name} created"
-        )
+        text = f"StatefulSet {name} created{tell_stranger(observed)}"
+        note = Note(about=workspace, reason="WorkloadCreated", message=text)
         return Rollout(actions=(Apply(resource=STATEFULSETS, manifest=wanted, note=note),))
     if live.metadata.is_deleting:
         return Rollout()
@@ -40,7 +43,7 @@ def decide_workload(
     view = View(observed=observed, live=live, wanted=wanted, mode=mode_of(workspace), now=now)
     if int(wanted["spec"]["replicas"]) == 1:
         return _update_single(view, find_shortage)
-    return Rollout() if is_current(live, wanted) else _update(view)
+    return Rollout() if is_current(live, wanted) else _update(view, why=_of_several(view))
 
 
 def _update_single(view: View, find_shortage: Callable[[], str]) -> Rollout:
@@ -61,6 +64,15 @@ def _update_single(view: View, find_shortage: Callable[[], str]) -> Rollout:
         # It is put right first, in this very pass; its change brings us back.
         return Rollout()
     return begin_surge(view)
+
+
+def _of_several(view: View) -> str:
+    """That a model on several pods is not there while they change: a second group is never made."""
+    if view.observed.preset is None:
+        return ""
+    count = int(view.wanted["spec"]["replicas"])
+    beside = f", for {labels.ROLLOUT}=surge is for one pod" if view.mode == "surge" else ""
+    return f"; the {count} pods of the model are replaced in place{beside}: {NOBODY_ANSWERS}"
 
 
 def _resume(view: View) -> Rollout:

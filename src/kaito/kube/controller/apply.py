@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from kaito.api.meta import Manifest
+from kaito.api.meta import Key, Manifest
 from kaito.kube import errors
+from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.kube.controller.decision import (
     Action,
@@ -29,6 +30,23 @@ class Executor:
         self._client = client
         self._manager = manager
         self._carry_out = carry_out
+        self._replaced: dict[Key, StatusWrite] = {}
+        """Status writes whose effect may not have come back by the watch yet."""
+
+    def is_ahead_of(self, reader: Reader, key: Key) -> bool:
+        """Whether the cache still has the object as it was before our own last status write.
+
+        Whatever is decided from that is refused as a conflict, or done twice; and what will
+        correct the cache brings the key back.
+        """
+        last = self._replaced.get(key)
+        if last is None:
+            return False
+        known = reader.get(last.resource, last.key)
+        if known is not None and known.metadata.resource_version == last.resource_version:
+            return True
+        del self._replaced[key]
+        return False
 
     async def apply(self, decision: Decision) -> tuple[Note, ...]:
         """Actions in order, effects, then the one status write; what there is to tell of it.
@@ -105,7 +123,7 @@ class Executor:
             "status": write.status,
         }
         try:
-            await self._client.patch(
+            written = await self._client.patch(
                 write.resource,
                 write.key,
                 patch,
@@ -114,3 +132,5 @@ class Executor:
             )
         except errors.NotFound:
             return
+        if written.metadata.resource_version != write.resource_version:
+            self._replaced[write.key] = write

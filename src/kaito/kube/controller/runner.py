@@ -183,6 +183,8 @@ class Loop:
 
     async def _pass(self, reader: Reader, key: Key) -> Decision | None:
         """Observe, decide, apply; what was decided, if there was anything to decide about."""
+        if self._executor.is_ahead_of(reader, key):
+            return None
         with self._timed("observe"):
             observed = await self.controller.observe(reader, key)
         if observed is None:

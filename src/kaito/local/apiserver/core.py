@@ -20,6 +20,11 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 class Identifiers(Protocol):
     """Where unique ids come from."""
 
+    @property
+    def plane(self) -> str:
+        """What tells this plane from others of the machine, now and after a restart."""
+        ...
+
     def uid(self) -> str:
         """A new object's uid."""
         ...
@@ -32,7 +37,8 @@ class Identifiers(Protocol):
 class RandomIdentifiers:
     """Ids drawn from a source of randomness."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, *, plane: str = "") -> None:
+        self.plane = plane
         self._random = random
 
     def uid(self) -> str:

@@ -70,14 +70,15 @@ class ApiServer:
         ids: Identifiers | None = None,
     ) -> None:
         registry = builtin_registry()
+        ids = ids or RandomIdentifiers(SystemRandom())
         self.core = Core(
             store=store,
             registry=registry,
             schemas=Schemas(),
             clock=clock,
             admission=admission or AdmitAll(),
-            rules=builtin_rules(),
-            ids=ids or RandomIdentifiers(SystemRandom()),
+            rules=builtin_rules(plane=ids.plane),
+            ids=ids,
         )
         self._dispatcher = Dispatcher(self.core)
         self._token = token

@@ -2,9 +2,11 @@
 
 An address is recorded with its pod and stays its own until the pod is gone, also across restarts
 of the agent. The next one is always after the last, so a fresh pod does not answer for an old one.
+The network is every plane's of a machine, so where a plane begins depends on which one it is.
 """
 
 from ipaddress import IPv4Address, IPv4Network
+from zlib import crc32
 
 POD_NETWORK = IPv4Network("127.64.0.0/10")
 
@@ -12,10 +14,11 @@ POD_NETWORK = IPv4Network("127.64.0.0/10")
 class Addresses:
     """The addresses in use."""
 
-    def __init__(self, network: IPv4Network = POD_NETWORK) -> None:
+    def __init__(self, network: IPv4Network = POD_NETWORK, *, plane: str = "") -> None:
+        """`plane` is what tells this plane from others of the machine."""
         self._first = int(network.network_address) + 1
         self._count = network.num_addresses - 2
-        self._last = -1
+        self._last = crc32(plane.encode()) % self._count - 1 if plane else -1
         self._used: set[int] = set()
 
     def claim(self, address: str) -> None:

@@ -39,7 +39,7 @@ class PodDirectory:
         self._state = state
         self._records = PodRecords(state)
         self._known = self._records.load()
-        self._addresses = Addresses()
+        self._addresses = Addresses(plane=str(state.resolve()))
         self._workers: dict[str, PodWorker] = {}
         self._group: asyncio.TaskGroup | None = None
         self._finished: set[str] = set()

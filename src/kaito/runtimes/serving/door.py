@@ -42,7 +42,7 @@ def open_door(arguments: ServingArguments, host: str, options: Options) -> Itera
     lobby = None
     # With TLS of the engine's own, an answer in plain text would be a broken one.
     if not any(name.lstrip("-").replace("_", "-").startswith("ssl-") for name in options):
-        lobby = Lobby(sock, board, metrics.to_text)
+        lobby = Lobby(sock, board, metrics)
         lobby.open()
     door = Door(host=host, clock=clock, board=board, metrics=metrics, sock=sock, lobby=lobby)
     _warn_of_keys(arguments, board)

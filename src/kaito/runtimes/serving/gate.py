@@ -43,6 +43,7 @@ from kaito.runtimes.serving.request_body import (
 )
 from kaito.runtimes.serving.routes import Readiness
 from kaito.runtimes.serving.server_metrics import Outcome, ServerMetrics
+from kaito.runtimes.serving.tasks import refuse_task
 
 VERSION_PATH: Final = "/version"
 _OPEN: Final = frozenset({HEALTH_PATH, READY_PATH, METRICS_PATH, VERSION_PATH, REPORT_PATH})
@@ -71,6 +72,8 @@ class Engine:
     names: Callable[[], Collection[str]]
     """The model names it serves now; empty: whatever the engine makes of a name."""
     version: str
+    tasks: Collection[str] = ("generate",)
+    """What it can do, in vLLM's words (vllm.tasks); empty: whatever it makes of a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +120,13 @@ class Gate:
         if path in _OPEN and scope["method"] in {"GET", "HEAD"}:
             await self._answer_open(path, scope, receive, send)
             return
+        self._metrics.count_arrival()
         if refusal := self._judge(scope):
             await self._refuse(_for_body(refusal, scope), receive, send)
         elif scope["method"] == "POST":
             await self._pass_post(scope, receive, send)
         else:
-            await self._engine.app(scope, receive, send)
+            await self._pass_cheap(scope, receive, send)
 
     async def _answer_open(self, path: str, scope: _Scope, receive: Receive, send: Send) -> None:
         answer = self._own.get(path)
@@ -162,20 +166,47 @@ class Gate:
 
     async def _pass_post(self, scope: _Scope, receive: Receive, send: Send) -> None:
         if not is_json(scope["headers"]):
-            await self._compute(scope, bounded(receive, self._limit), send)
+            await self._pass_unread(scope, receive, send)
             return
         try:
             body = await read_body(receive, scope["headers"], limit=self._limit)
         except ClientGone:
+            self._metrics.count("abandoned")
             return
         refusal = body if isinstance(body, Refusal) else self._judge_body(body, scope)
         if refusal is not None:
             await self._refuse(refusal, receive, send)
             return
         assert isinstance(body, Body)
-        await self._compute(scope, replay(body.content, receive), send)
+        watch = self._watch(replay(body.content, receive), send)
+        await self._compute(scope, watch, watch.send)
+
+    async def _pass_unread(self, scope: _Scope, receive: Receive, send: Send) -> None:
+        """Pass on a body that the application reads itself, such as a recording, within bounds.
+
+        Where it breaks one, the client is answered then and there: what the application makes of
+        an upload that fails in its hands is some error of its own.
+        """
+
+        async def refuse(refusal: Refusal) -> None:
+            if not watch.has_begun:
+                watch.is_refused = True
+                await self._refuse(refusal, receive, send)
+
+        watch = self._watch(bounded(receive, self._limit, refuse), send)
+        await self._compute(scope, watch, watch.send_unless_refused)
+
+    async def _pass_cheap(self, scope: _Scope, receive: Receive, send: Send) -> None:
+        """Pass on what the engine computes nothing for, such as its list of models."""
+        watch = self._watch(receive, send)
+        try:
+            await self._engine.app(scope, watch.receive, watch.send)
+        finally:
+            self._metrics.count(watch.outcome)
 
     def _judge_body(self, body: Body, scope: _Scope) -> Refusal | None:
+        if refusal := refuse_task(scope["path"], self._engine.tasks):
+            return refusal
         names = self._engine.names()
         if body.model and names and body.model not in names:
             return Refusal(
@@ -188,23 +219,28 @@ class Gate:
         # Others may have come in while this one's body was on its way.
         return self._judge_load() if _is_counted(scope) else None
 
-    async def _compute(self, scope: _Scope, receive: Receive, send: Send) -> None:
+    async def _compute(self, scope: _Scope, watch: "_Watch", send: Send) -> None:
         """Pass on a request that the engine works for, and count it until it has ended."""
-        watch = _Watch(receive, send, closes=self.draining.is_told)
         self.overload.enter()
         try:
-            await self._engine.app(scope, watch.receive, watch.send)
-        except BodyRefused as error:
-            await self._refuse(error.refusal, receive, send)
+            await self._engine.app(scope, watch.receive, send)
+        except BodyRefused:
+            pass  # the client has its answer
         finally:
             self.overload.leave()
-            self._metrics.count(watch.outcome)
+            if not watch.is_refused:
+                self._metrics.count(watch.outcome)
             self.draining.note_left(self.overload.in_flight)
 
+    def _watch(self, receive: Receive, send: Send) -> "_Watch":
+        return _Watch(receive, send, closes=self.draining.is_told)
+
     async def _pass_websocket(self, scope: _Scope, receive: Receive, send: Send) -> None:
+        self._metrics.count_arrival()
         refusal = self._judge(scope)
         if refusal is None:
-            await self._compute(scope, receive, send)
+            watch = self._watch(receive, send)
+            await self._compute(scope, watch, watch.send)
             return
         self._metrics.count_refusal(refusal)
         await send(refuse_websocket(refusal.status))
@@ -234,6 +270,16 @@ class Gate:
 class _Watch:
     """Sees how an exchange ends; costs a function call for each chunk."""
 
+    __slots__ = (
+        "_closes",
+        "_is_complete",
+        "_is_left",
+        "_receive",
+        "_send",
+        "_status",
+        "is_refused",
+    )
+
     def __init__(self, receive: Receive, send: Send, *, closes: bool) -> None:
         self._receive = receive
         self._send = send
@@ -241,6 +287,13 @@ class _Watch:
         self._status = 0
         self._is_complete = False
         self._is_left = False
+        self.is_refused = False
+        """Whether the client was answered by the gate: what the engine says goes nowhere."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has the first of its answer."""
+        return bool(self._status)
 
     @property
     def outcome(self) -> Outcome:
@@ -265,6 +318,11 @@ class _Watch:
         elif kind == "websocket.close":
             self._is_complete = True
         return self._send(message)
+
+    async def send_unless_refused(self, message: Message) -> None:
+        """As `send`, for a request that may be refused while the engine reads it."""
+        if not self.is_refused:
+            await self.send(message)
 
 
 def _judge_key(keys: KeyRing, headers: list[tuple[bytes, bytes]]) -> Refusal | None:

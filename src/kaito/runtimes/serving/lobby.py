@@ -9,7 +9,6 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
@@ -20,6 +19,7 @@ from kaito.api.runtime import HEALTH_PATH, METRICS_PATH, READY_PATH, ExitCode
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.reporting import Board
 from kaito.runtimes.serving.refusal import Refusal
+from kaito.runtimes.serving.server_metrics import ServerMetrics
 
 _BACKLOG: Final = 2048
 _HEAD_BYTES: Final = 1 << 16
@@ -51,7 +51,7 @@ class Lobby:
     """The early answers; `close` it before the socket is served by another."""
 
     def __init__(
-        self, sock: socket.socket, board: Board, metrics: Callable[[], bytes] | None = None
+        self, sock: socket.socket, board: Board, metrics: ServerMetrics | None = None
     ) -> None:
         # Closing a copy of the descriptor leaves the socket listening.
         self._sock = sock.dup()
@@ -117,8 +117,8 @@ class Lobby:
             return  # whoever asked hung up, or is no HTTP client
 
 
-def respond(head: bytes, board: Board, metrics: Callable[[], bytes] | None = None) -> bytes:
-    """The response to a request's head while the model loads."""
+def respond(head: bytes, board: Board, metrics: ServerMetrics | None = None) -> bytes:
+    """The response to a request's head while the model loads; what is refused is counted."""
     path = head.partition(b"\r\n")[0].split(b" ")[1:2]
     name = path[0].partition(b"?")[0].decode(errors="replace") if path else ""
     if name == REPORT_PATH:
@@ -126,7 +126,7 @@ def respond(head: bytes, board: Board, metrics: Callable[[], bytes] | None = Non
     if name == HEALTH_PATH:
         return _response(200, b"")
     if name == METRICS_PATH and metrics is not None:
-        return _response(200, metrics(), kind="text/plain; version=0.0.4; charset=utf-8")
+        return _response(200, metrics.to_text(), kind="text/plain; version=0.0.4; charset=utf-8")
     if name == READY_PATH:
         reason = f"the model is on its way: {_stage(board)}"
         return _response(503, msgspec.json.encode({"ready": False, "reason": reason}))
@@ -138,6 +138,9 @@ def respond(head: bytes, board: Board, metrics: Callable[[], bytes] | None = Non
         code="model_loading",
         retry_after=_RETRY_SECONDS,
     )
+    if metrics is not None:
+        metrics.count_arrival()
+        metrics.count_refusal(refusal)
     extra = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in refusal.headers)
     return _response(503, refusal.content, extra=extra)
 

@@ -1,11 +1,13 @@
-"""Facts about the model folder that decide how it is served, read from its JSON files."""
+"""Facts about the model folder that decide how it is served, and the templates that we bring."""
 
 import json
 from pathlib import Path
 
 from kaito.api.runtime import ExitCode
+from kaito.base.suggest import did_you_mean
 from kaito.runtimes.ending import Ending
 
+_OURS = Path(__file__).with_name("templates")
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "chat_templates")
 
 
@@ -37,3 +39,19 @@ def has_chat_template(model: str) -> bool:
     except (OSError, ValueError):
         return False
     return bool(config.get("chat_template"))
+
+
+def find_template(name: str) -> str:
+    """The file of a chat template: one of ours by its name, else the path that it is; or neither.
+
+    Raises `Ending` for a name that is not ours.
+    """
+    if not name or "/" in name:
+        return name
+    path = _OURS / f"{name}.jinja"
+    if not path.is_file():
+        ours = sorted(found.stem for found in _OURS.glob("*.jinja"))
+        raise Ending(
+            f"there is no chat template {name!r}", ExitCode.CONFIG, hint=did_you_mean(name, ours)
+        )
+    return str(path)

@@ -17,6 +17,8 @@ from kaito.base.clock import Clock
 _HALF_LIFE = 10.0
 """Seconds after which a completion counts half in the rate."""
 _MOST_SECONDS = 120
+_LOOK_SECONDS = 0.1
+"""How old the engine's own count may be: reading it costs more than all else that the gate does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Overload:
         self.in_flight = 0
         self._clock = clock
         self._engine_waiting = engine_waiting
+        self._engine_said = 0
+        self._next_look = clock.monotonic()
         self._rate = _Rate()
         self._idle_seconds = 0.0
         self._idle_since: float | None = clock.monotonic()
@@ -49,7 +53,11 @@ class Overload:
     def waiting(self) -> int:
         """Requests that wait for the engine."""
         beyond = self.in_flight - self.capacity.running if self.capacity.running else 0
-        return max(beyond, self._engine_waiting(), 0)
+        now = self._clock.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._engine_said = self._engine_waiting()
+        return max(beyond, self._engine_said, 0)
 
     def decide_retry(self) -> int:
         """0 where one more request may come in, else in how many seconds to try again."""

@@ -30,6 +30,8 @@ _ASK_SECONDS = 2.0
 _LOST_SECONDS = 30.0
 """How long the leader may be silent before a worker gives up."""
 _CONNECT_SECONDS = 5.0
+_NOTICE_SECONDS = 40.0
+"""Within which Ray knows that a node is gone: it asks every 3 s, and believes the fifth silence."""
 _JOINED = re.compile(r"[\d.]+/(\d+)(?:\.\d+)? GPU\b")
 """The line of `ray status` with the GPUs in use and those of all nodes."""
 
@@ -78,6 +80,19 @@ async def form_cluster(member: Member, clock: Clock) -> None:
             )
         await clock.sleep(_ASK_SECONDS)
     logger.info("every GPU has joined", extra=facts(gpus=joined, nodes=group.nodes))
+
+
+async def find_loss(group: Distributed, clock: Clock) -> str:
+    """What the group lacks now that its engine has died, in words; empty where nothing does.
+
+    The engine itself says no more than that its executor failed.
+    """
+    deadline = clock.monotonic() + _NOTICE_SECONDS
+    while (joined := await _count_gpus()) >= group.gpus:
+        if clock.monotonic() >= deadline:
+            return ""
+        await clock.sleep(_ASK_SECONDS)
+    return f"a pod of the group is gone, {joined} of {group.gpus} GPUs are left"
 
 
 async def lend_gpus(member: Member, host: str, port: int, clock: Clock) -> None:
@@ -162,9 +177,11 @@ async def _finish(command: Sequence[str]) -> None:
     try:
         child = await asyncio.create_subprocess_exec(*command, env=_environment())
     except FileNotFoundError as error:
-        raise Ending("the image has no Ray program", ExitCode.SOFTWARE) from error
+        hint = "a model of several pods needs an image with Ray"
+        raise Ending("the image has no Ray program", ExitCode.SOFTWARE, hint=hint) from error
     if code := await child.wait():
-        raise Ending(f"{' '.join(command[:3])} ended with exit code {code}", ExitCode.SOFTWARE)
+        message = f"{' '.join(command[:3])} ended with exit code {code}"
+        raise Ending(message, ExitCode.SOFTWARE, hint="its own words are in the pod's log")
 
 
 def _head_command(member: Member) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import msgspec
 from kaito.runtimes.serving.inner import Headers, Message, Receive, Send
 
 Reason: TypeAlias = Literal[
-    "key", "overload", "size", "slow", "json", "depth", "model", "draining", "loading"
+    "key", "overload", "size", "slow", "json", "depth", "model", "task", "draining", "loading"
 ]
 """Why a request was refused, as the metrics name it."""
 

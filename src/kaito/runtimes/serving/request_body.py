@@ -6,9 +6,10 @@ megabyte takes less than a millisecond.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NoReturn
 
 import msgspec
 
@@ -96,8 +97,11 @@ def judge_json(content: bytes) -> Body | Refusal:
     return Body(content=content, model=_text(bytes(named.model)))
 
 
-def bounded(receive: Receive, limit: int) -> Receive:
-    """`receive` of a body that is not kept, such as a recording; raises `BodyRefused`."""
+def bounded(receive: Receive, limit: int, refuse: Callable[[Refusal], Awaitable[None]]) -> Receive:
+    """`receive` of a body that is not kept, such as a recording.
+
+    Where it breaks a bound, `refuse` is awaited first, and `BodyRefused` raised at whoever reads.
+    """
     taken = 0
     deadline = asyncio.get_running_loop().time() + MAX_SECONDS
     is_whole = False
@@ -109,12 +113,12 @@ def bounded(receive: Receive, limit: int) -> Receive:
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
-        except TimeoutError as error:
-            raise BodyRefused(_refuse_slow()) from error
+        except TimeoutError:
+            await _refuse_body(_refuse_slow(), refuse)
         taken += len(message.get("body", b""))
         if taken > limit:
             has_more = bool(message.get("more_body"))
-            raise BodyRefused(refuse_size(limit, has_more=has_more))
+            await _refuse_body(refuse_size(limit, has_more=has_more), refuse)
         is_whole = not message.get("more_body")
         return message
 
@@ -122,11 +126,7 @@ def bounded(receive: Receive, limit: int) -> Receive:
 
 
 class BodyRefused(Exception):
-    """A body that is passed through has broken a bound."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
+    """A body that is passed through has broken a bound, and its sender was told."""
 
 
 def replay(content: bytes, receive: Receive) -> Receive:
@@ -137,6 +137,11 @@ def replay(content: bytes, receive: Receive) -> Receive:
         return inbox.pop() if inbox else await receive()
 
     return next_message
+
+
+async def _refuse_body(refusal: Refusal, refuse: Callable[[Refusal], Awaitable[None]]) -> NoReturn:
+    await refuse(refusal)
+    raise BodyRefused(refusal.message)
 
 
 async def _collect(receive: Receive, limit: int) -> bytes | Refusal:

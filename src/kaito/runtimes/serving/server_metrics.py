@@ -1,7 +1,8 @@
 """Our own metrics, in the registry that the engine's /metrics shows too.
 
-`kaito_requests_total` counts each request to the engine once, when it has ended, so that with
-`kaito_requests_in_flight` it adds up to all that were let in; those refused are counted apart.
+They add up: each request that arrives is counted once in `kaito_requests_received_total`, and once
+more when it has ended, in `kaito_requests_total` by how it ended, or, where it was not let in, in
+`kaito_requests_refused_total` by the reason. Probes and scrapes are not counted.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,15 +25,18 @@ class ServerMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
+        self._received = Counter(
+            "kaito_requests_received_total", "Requests that arrived", registry=registry
+        )
         self._requests = Counter(
             "kaito_requests_total",
-            "Requests that went to the engine and have ended",
+            "Requests that were let in and have ended",
             ("outcome",),
             registry=registry,
         )
         self._refused = Counter(
             "kaito_requests_refused_total",
-            "Requests that were answered without the engine, by reason",
+            "Requests that were not let in, by reason",
             ("reason",),
             registry=registry,
         )
@@ -52,8 +56,12 @@ class ServerMetrics:
         self._registry.register(_OfReport(report))
         self._in_flight.set_function(in_flight)
 
+    def count_arrival(self) -> None:
+        """A request has come, and no more is known of it."""
+        self._received.inc()
+
     def count(self, outcome: Outcome) -> None:
-        """A request to the engine has ended."""
+        """A request that was let in has ended."""
         self._requests.labels(outcome).inc()
 
     def count_refusal(self, refusal: Refusal) -> None:

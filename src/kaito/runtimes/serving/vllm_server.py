@@ -122,6 +122,8 @@ async def _serve(args: Namespace, arguments: ServingArguments, door: Door) -> No
         await init_app_state(engine, app.state, args, tasks)
         served = _to_engine(app, args, tasks, arguments, door)
         door.board.set_engine(**observe_sizes(engine))
+        if cut := find_cut(engine.model_config):
+            door.board.warn(cut)
         gate = Gate(served, door.board, _protect(arguments, door, engine))
         server = make_server(gate, _to_settings(args))
         # Its error handlers end the server through this when the engine is gone.
@@ -172,7 +174,13 @@ def _to_engine(
         on_answer=door.board.end_stage,
     )
     models = app.state.openai_serving_models
-    return Engine(app=app, readiness=readiness, names=lambda: served_names(models), version=version)
+    return Engine(
+        app=app,
+        readiness=readiness,
+        names=lambda: served_names(models),
+        version=version,
+        tasks=tasks,
+    )
 
 
 def served_names(models: Any) -> tuple[str, ...]:
@@ -192,6 +200,15 @@ def observe_sizes(engine: Any) -> dict[str, Any]:
         "context_tokens": int(engine.model_config.max_model_len),
         "cache_tokens": int(cache.num_gpu_blocks or 0) * int(cache.block_size or 0),
     }
+
+
+def find_cut(config: Any) -> str:
+    """That the engine fitted the context to its memory, when it was left to; empty otherwise."""
+    longest = int(getattr(config.hf_text_config, "max_position_embeddings", 0) or 0)
+    context = int(config.max_model_len)
+    if config.original_max_model_len != -1 or context >= longest:
+        return ""
+    return f"context {context} of the model's {longest}: no more fits into the memory for its cache"
 
 
 def _protect(arguments: ServingArguments, door: Door, engine: Any) -> Protection:

@@ -8,7 +8,9 @@ import json
 from pathlib import Path
 from typing import Final
 
+from kaito.api import labels
 from kaito.api.runtime import ExitCode
+from kaito.registry.weight_shapes import require_matching
 from kaito.runtimes.ending import Ending
 
 _PICKLED: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -21,7 +23,7 @@ _JUDGED: Final = frozenset({"", "auto", "hf", "safetensors", *_OF_PICKLED})
 _FETCH_AGAIN: Final = "delete the folder, and they are fetched again"
 
 
-def require_weights(model: str, load_format: str = "") -> None:
+def require_weights(model: str, load_format: str = "", *, allow_pickle: bool = False) -> None:
     """Raise `Ending` where the weights in a folder are cut off, missing, or pickled unasked.
 
     `load_format` is what the engine is told; what it streams or invents is not looked at.
@@ -30,13 +32,17 @@ def require_weights(model: str, load_format: str = "") -> None:
     if not folder.is_dir() or load_format not in _JUDGED:
         return
     found = sorted(folder.glob("*.safetensors"))
-    if not found and load_format not in _OF_PICKLED:
+    if not (found or allow_pickle or load_format in _OF_PICKLED):
         _refuse_pickled(folder)
     for path in found:
         if problem := find_problem(path):
             raise _unusable(f"weights {path.name} in {model} {problem}")
     if missing := sorted(_indexed(folder) - {path.name for path in found}):
         raise _unusable(f"{len(missing)} files of weights lack in {model}, such as {missing[0]}")
+    try:
+        require_matching(folder, [path.name for path in found])
+    except ValueError as error:
+        raise Ending(f"weights in {model}: {error}", ExitCode.INVALID_DATA) from error
 
 
 def find_problem(path: Path) -> str:
@@ -66,7 +72,8 @@ def _refuse_pickled(folder: Path) -> None:
         raise Ending(
             f"weights {pickled[0]} in {folder} are pickled Python, which runs when it is loaded",
             ExitCode.INVALID_DATA,
-            hint="use safetensors, or set load-format: pt under vllm if you trust their author",
+            hint="use safetensors, or, if you trust their author, annotate the workspace "
+            f'{labels.ALLOW_PICKLE}: "true"',
         )
 
 

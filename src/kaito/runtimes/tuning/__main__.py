@@ -17,6 +17,7 @@ from kaito.base.clock import SystemClock
 from kaito.base.errors import UsageError
 from kaito.base.logs import start_logging
 from kaito.runtimes.ending import Ending, write_ending
+from kaito.runtimes.scratch import own_scratch
 from kaito.runtimes.tuning.errors import RETRY_ME, to_ending
 
 logger = logging.getLogger(__name__)
@@ -50,14 +51,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _train(arguments: TuningArguments, argv: Sequence[str]) -> int:
+    from kaito.runtimes.tuning.group import end_with_launcher, plan_group, run_group
     from kaito.runtimes.tuning.job import Stopped
-    from kaito.runtimes.tuning.ranks import ENV_LAUNCHED, count_gpus, is_first_rank, launch_command
+    from kaito.runtimes.tuning.ranks import is_first_rank
 
-    if ENV_LAUNCHED not in os.environ and (gpus := count_gpus()) > 1:
-        command = launch_command(argv, gpus)
-        os.execv(command[0], command)  # noqa: S606 - this program itself, on all GPUs
+    if (group := plan_group(arguments)) is not None:
+        return run_group(argv, group)
+    end_with_launcher()
     try:
-        message = asyncio.run(_run(arguments))
+        with own_scratch():
+            message = asyncio.run(_run(arguments))
     except (Stopped, asyncio.CancelledError):
         write_ending("stopped before the end; started again, it goes on from the last checkpoint")
         return RETRY_ME
@@ -69,12 +72,15 @@ def _train(arguments: TuningArguments, argv: Sequence[str]) -> int:
 async def _run(arguments: TuningArguments) -> str:
     from kaito.runtimes.reporting import Board, answering
     from kaito.runtimes.tuning.job import open_job
+    from kaito.runtimes.tuning.ranks import is_first_rank
     from kaito.runtimes.tuning.run import run_job, stop_on_signal
 
     clock = SystemClock()
     board = Board("tuning", clock)
     job = await asyncio.to_thread(open_job, arguments, board, clock)
     stop_on_signal(job)
+    if not is_first_rank():
+        return to_success((await run_job(job)).progress)
     host = arguments.host or os.environ.get(ENV_POD_IP, "")
     async with answering(board, host=host, port=arguments.port, metrics=job.ledger.metrics):
         record = await run_job(job)

@@ -23,12 +23,13 @@ class _Mark(msgspec.Struct, frozen=True):
     job: str
     """Fingerprint of model, data and settings."""
     files: dict[str, int]
-    """Sizes by name."""
+    """Sizes by name, below the checkpoint's folder."""
 
 
 def mark_complete(checkpoint: Path, job: str) -> None:
     """Say that all of it is written; on the disk, not only in its cache."""
-    files = {path.name: path.stat().st_size for path in sorted(checkpoint.iterdir())}
+    found = sorted(path for path in checkpoint.rglob("*") if path.is_file())
+    files = {str(path.relative_to(checkpoint)): path.stat().st_size for path in found}
     files.pop(MARK, None)
     for name in files:
         _sync(checkpoint / name)
@@ -43,7 +44,7 @@ def mark_complete(checkpoint: Path, job: str) -> None:
 def find_checkpoint(folder: Path, job: str) -> Path | None:
     """The last whole checkpoint of this job; every other one is removed."""
     found = _numbered(folder)
-    whole = [path for path in found if _is_whole(path, job)]
+    whole = [path for path in found if is_whole(path, job)]
     for path in found:
         if path not in whole:
             shutil.rmtree(path, ignore_errors=True)
@@ -65,14 +66,8 @@ def step_of(checkpoint: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _numbered(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
-    return sorted(found, key=step_of)
-
-
-def _is_whole(checkpoint: Path, job: str) -> bool:
+def is_whole(checkpoint: Path, job: str) -> bool:
+    """Whether all of it is there, and it is of this job."""
     try:
         mark = msgspec.json.decode((checkpoint / MARK).read_bytes(), type=_Mark)
     except (OSError, msgspec.MsgspecError):
@@ -81,6 +76,13 @@ def _is_whole(checkpoint: Path, job: str) -> bool:
         (checkpoint / name).is_file() and (checkpoint / name).stat().st_size == size
         for name, size in mark.files.items()
     )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
+    return sorted(found, key=step_of)
 
 
 def _sync(path: Path) -> None:

@@ -6,11 +6,17 @@ layers of every architecture that transformers knows.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from kaito.runtimes.tuning.errors import DataRefused
+from kaito.runtimes.tuning.settings import Settings
 
-_SAFE_CONTEXT = 2048
+MOST_TOKENS: Final = 4096
+"""At which a sample is cut where the user does not say, and the model takes more."""
+_SAFE_CONTEXT: Final = 2048
+_CONTEXT_KEY: Final = "max_position_embeddings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,30 @@ def read_model_facts(folder: Path, *, trusts_code: bool = False) -> ModelFacts:
     return _facts(model, config.get_text_config())
 
 
+def read_context(folder: Path) -> int:
+    """The model's context by its config.json alone, without any library of models.
+
+    Raises:
+        DataRefused: there is no such file.
+    """
+    try:
+        config = msgspec.json.decode((folder / "config.json").read_bytes(), type=dict[str, object])
+    except (OSError, msgspec.MsgspecError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise DataRefused(f"{folder} holds no model that can be trained: {line}") from error
+    text = config.get("text_config")
+    for part in (text if isinstance(text, dict) else {}, config):
+        if isinstance(found := part.get(_CONTEXT_KEY), int) and found:
+            return found
+    return _SAFE_CONTEXT
+
+
+def max_tokens(settings: Settings, context: int) -> int:
+    """Tokens at which a sample is cut: what the user says, within what the model takes."""
+    given = int(settings.number("max_length", 0))
+    return min(given or MOST_TOKENS, context)
+
+
 def _facts(model: Any, config: Any) -> ModelFacts:
     import torch
 
@@ -68,5 +98,5 @@ def _facts(model: Any, config: Any) -> ModelFacts:
         hidden=int(getattr(config, "hidden_size", 1)),
         intermediate=int(getattr(config, "intermediate_size", 0) or 4 * config.hidden_size),
         vocabulary=int(config.vocab_size),
-        context=int(getattr(config, "max_position_embeddings", 0) or _SAFE_CONTEXT),
+        context=int(getattr(config, _CONTEXT_KEY, 0) or _SAFE_CONTEXT),
     )

@@ -1,11 +1,14 @@
 """One tuning job: its arguments, its settings, and what its parts share."""
 
+import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from kaito.api.tuning_job import TuningArguments
 from kaito.base.clock import Clock
+from kaito.base.quantity import GIB
 from kaito.runtimes.reporting import Board
 from kaito.runtimes.tuning.errors import SettingRefused
 from kaito.runtimes.tuning.identity import job_fingerprint
@@ -13,6 +16,10 @@ from kaito.runtimes.tuning.ledger import Ledger
 from kaito.runtimes.tuning.plan import Plan
 from kaito.runtimes.tuning.ranks import is_first_rank, rank
 from kaito.runtimes.tuning.settings import Settings, read_settings
+
+_DOWNLOADS: Final = ".downloads"
+_AMPLE_BYTES: Final = 20 * GIB
+"""Free on a volume: it takes downloads even where the node's disk has more."""
 
 
 class Stopped(Exception):
@@ -49,6 +56,25 @@ class Job:
         # Jobs on one machine may share the folder: a file of the same name may be another's.
         return _scratch(self.arguments) / self.fingerprint[:12]
 
+    @property
+    def downloads(self) -> Path:
+        """Where data is fetched to: a volume, where there is one, serves the next pod too."""
+        on_volume = self._kept_downloads / f"rank-{rank()}"
+        if on_volume.exists():
+            return on_volume  # what is there already takes no more room
+        if self.arguments.keeps_results and has_room(self.results, self.scratch):
+            return on_volume
+        return self.scratch / "data"
+
+    def remove_downloads(self) -> None:
+        """Free what only training needed."""
+        for folder in (self._kept_downloads, self.scratch / "data"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _kept_downloads(self) -> Path:
+        return self.results / f"{_DOWNLOADS}-{self.fingerprint[:12]}"
+
     def tell_rows(self, rows: int, item: str) -> None:
         """The preflight read some more rows; and ends here where the job was told to stop."""
         self.board.advance(rows, item=item)
@@ -67,15 +93,26 @@ def open_job(arguments: TuningArguments, board: Board, clock: Clock) -> Job:
     # Only the first rank answers for the job; what the others write down nobody reads.
     kept = results if is_first_rank() else _scratch(arguments)
     kept.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(kept, board, clock)
+    if not settings.data.shows_samples and ledger.record.answers:
+        # Of an earlier job in the same results: what is told now is told without them.
+        ledger.update(answers=())
     return Job(
         arguments=arguments,
         settings=settings,
         fingerprint=job_fingerprint(arguments, text),
         board=board,
-        ledger=Ledger(kept, board, clock),
+        ledger=ledger,
         clock=clock,
         stop=threading.Event(),
     )
+
+
+def has_room(volume: Path, scratch: Path) -> bool:
+    """Whether a volume takes downloads as well as the scratch folder's disk does."""
+    there = next((one for one in (scratch, *scratch.parents) if one.exists()), volume)
+    free = shutil.disk_usage(volume).free
+    return free >= min(shutil.disk_usage(there).free, _AMPLE_BYTES)
 
 
 def _scratch(arguments: TuningArguments) -> Path:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from kaito.runtimes.tuning.ranks import count_local_ranks, count_ranks
+
 _CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -42,7 +44,7 @@ def observe_machine(limit_bytes: int) -> Machine:
     """The machine as this rank sees it; `limit_bytes` of memory are allowed, 0: all there is."""
     import torch
 
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    ranks = count_ranks()
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(int(os.environ.get("LOCAL_RANK", "0")))
         return Machine(
@@ -55,7 +57,7 @@ def observe_machine(limit_bytes: int) -> Machine:
     return Machine(
         kind="cpu",
         name=f"cpu, {torch.get_num_threads()} threads",
-        memory_bytes=limit_bytes or _host_memory(),
+        memory_bytes=(limit_bytes or _host_memory()) // count_local_ranks(),
         has_bf16=_cpu_has_bf16(),
         ranks=ranks,
     )

@@ -11,13 +11,13 @@ import msgspec
 from kaito.api.tuning_job import ADAPTER, CHECKPOINTS
 from kaito.api.tuning_record import DatasetRecord
 from kaito.runtimes.tuning.data.encode import Encoder
-from kaito.runtimes.tuning.facts import ModelFacts, read_model_facts
+from kaito.runtimes.tuning.facts import ModelFacts, max_tokens, read_model_facts
 from kaito.runtimes.tuning.identity import training_fingerprint
 from kaito.runtimes.tuning.job import Job
 from kaito.runtimes.tuning.machine import Machine, observe_machine
 from kaito.runtimes.tuning.model import load_tokenizer
 from kaito.runtimes.tuning.plan import Lengths, Plan, plan_training
-from kaito.runtimes.tuning.preflight import Prepared, prepare_data
+from kaito.runtimes.tuning.preflight import prepare_data
 from kaito.runtimes.tuning.settings import Settings
 from kaito.runtimes.tuning.sources.arrived import Arrived
 from kaito.runtimes.tuning.speed import estimate_seconds
@@ -25,13 +25,19 @@ from kaito.runtimes.tuning.targets import Targets, choose_targets
 from kaito.runtimes.tuning.train import Course
 from kaito.runtimes.tuning.trainer_settings import apply_settings
 
-MOST_TOKENS: Final = 4096
-"""At which a sample is cut where the user does not say, and the model takes more."""
 _FEW_STEPS: Final = 10
 
 
-def prepare_course(job: Job, arrived: tuple[Arrived, ...]) -> Course:
+def prepare_course(
+    job: Job, arrived: tuple[Arrived, ...], surveyed: DatasetRecord | None = None
+) -> Course:
     """Judge the data and plan the training; sets the job's plan as soon as there is one.
+
+    Args:
+        job: what is asked for.
+        arrived: the files.
+        surveyed: what a look over them found: a model that does not fit is refused by it, before
+            all of the data is tokenized.
 
     Raises:
         DataRefused: nothing useful in the data, or no model.
@@ -43,12 +49,15 @@ def prepare_course(job: Job, arrived: tuple[Arrived, ...]) -> Course:
     facts = read_model_facts(folder, trusts_code=settings.model.get("trust_remote_code") is True)
     targets = choose_targets(settings.lora.get("target_modules"), facts.linear_names)
     tokenizer = load_tokenizer(folder, settings)
-    most = max_tokens(settings, facts)
+    most = max_tokens(settings, facts.context)
     encoder = Encoder(tokenizer, max_length=most, answers_only=settings.answers_only)
+    if surveyed is not None:
+        longest = min(surveyed.longest, most)
+        job.plan = _plan(settings, facts, surveyed, machine, longest=longest)
     prepared = prepare_data(
         arrived, encoder, settings.data, folder=job.scratch / "samples", told=job.tell_rows
     )
-    plan = _plan(settings, facts, prepared, machine)
+    plan = _plan(settings, facts, prepared.record, machine, longest=prepared.longest)
     job.plan = plan
     evaluates = prepared.evaluation is not None
     applied = apply_settings(settings, plan, machine, targets=targets.names, evaluates=evaluates)
@@ -80,16 +89,10 @@ def prepare_course(job: Job, arrived: tuple[Arrived, ...]) -> Course:
     )
 
 
-def max_tokens(settings: Settings, facts: ModelFacts) -> int:
-    """Tokens at which a sample is cut: what the user says, within what the model takes."""
-    given = int(settings.number("max_length", 0))
-    return min(given or MOST_TOKENS, facts.context)
-
-
-def _plan(settings: Settings, facts: ModelFacts, prepared: Prepared, machine: Machine) -> Plan:
-    lengths = Lengths(
-        samples=prepared.record.samples, longest=prepared.longest, tokens=prepared.record.tokens
-    )
+def _plan(
+    settings: Settings, facts: ModelFacts, record: DatasetRecord, machine: Machine, *, longest: int
+) -> Plan:
+    lengths = Lengths(samples=record.samples, longest=longest, tokens=record.tokens)
     return plan_training(settings, facts, lengths, machine)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from kaito.api.tuning_job import ADAPTER, TuningArguments
+from kaito.api.tuning_job import ADAPTER, PUSH_FAILED, TuningArguments
 from kaito.api.tuning_record import (
     ANNOTATION_ADAPTER,
     ANNOTATION_BASE,
@@ -92,7 +92,7 @@ async def push_result(
     except KaitoError as error:
         kept = Path(arguments.results) / ADAPTER
         raise SourceFailed(
-            f"cannot push {arguments.image}: {error}",
+            f"{PUSH_FAILED}{arguments.image}: {error}",
             hint=f"{error.hint + '; ' if error.hint else ''}the adapter stays in {kept}",
         ) from error
     return f"{arguments.image}@{digest}"

@@ -1,19 +1,44 @@
-"""One process a GPU: this program starts itself again under torchrun where a node has several.
+"""The processes that train together: which of them this is, and what they have to agree on.
 
-Every rank prepares the same data for itself, in a folder of its own; the first alone answers for
-the job, writes it down and pushes. Not measured: no machine with several GPUs was at hand.
+The environment says it, in the names that torch and accelerate read. Every rank prepares the same
+data for itself, in a folder of its own; the first alone answers for the job, writes it down and
+pushes.
 """
 
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-ENV_LAUNCHED = "LOCAL_RANK"
+from kaito.runtimes.tuning.checkpoints import MARK, find_checkpoint, is_whole
+
+ENV_RANK, ENV_RANKS = "RANK", "WORLD_SIZE"
+ENV_LOCAL_RANK, ENV_LOCAL_RANKS = "LOCAL_RANK", "LOCAL_WORLD_SIZE"
+_PIECE: Final = 64 << 20
+_LOST: Final = (
+    "connection closed by peer",
+    "connection reset by peer",
+    "broken pipe",
+    "gloo",
+    "nccl",
+    "timed out after",
+)
+_T = TypeVar("_T")
 
 
 def rank() -> int:
-    """Which of the processes of this job this is; torchrun says so."""
-    return int(os.environ.get("RANK", "0"))
+    """Which of the processes of this job this is."""
+    return int(os.environ.get(ENV_RANK, "0"))
+
+
+def count_ranks() -> int:
+    """How many processes train together, on all nodes."""
+    return int(os.environ.get(ENV_RANKS, "1"))
+
+
+def count_local_ranks() -> int:
+    """How many of them are on this node."""
+    return int(os.environ.get(ENV_LOCAL_RANKS, "1"))
 
 
 def is_first_rank() -> bool:
@@ -21,22 +46,82 @@ def is_first_rank() -> bool:
     return rank() == 0
 
 
-def launch_command(argv: Sequence[str], gpus: int) -> tuple[str, ...]:
-    """The command that starts `gpus` processes of this program on this node."""
-    return (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={gpus}",
-        "-m",
-        "kaito.runtimes.tuning",
-        *argv,
-    )
+def is_lost_peer(error: BaseException) -> bool:
+    """Whether an error says that another process is gone; only its text tells."""
+    text = str(error).lower()
+    return count_ranks() > 1 and isinstance(error, RuntimeError) and any(s in text for s in _LOST)
 
 
-def count_gpus() -> int:
-    """GPUs that this process sees."""
+def wish_together(*wishes: bool) -> tuple[bool, ...]:
+    """What any rank wishes is what all do; every rank must ask at the same step."""
+    if count_ranks() == 1:
+        return wishes
     import torch
+    from torch import distributed
 
-    return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
+    told = torch.tensor(wishes, dtype=torch.int32, device=_device())
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
+    return tuple(bool(one) for one in told.tolist())
+
+
+def wait_for_all() -> None:
+    """Until every rank is here."""
+    wish_together(False)
+
+
+def choose_checkpoint(folder: Path, job: str) -> Path | None:
+    """The checkpoint that all ranks go on from: the first rank's last whole one.
+
+    Nodes that do not share the results' volume with the first one are sent its files.
+    """
+    found = find_checkpoint(folder, job) if os.environ.get(ENV_LOCAL_RANK, "0") == "0" else None
+    name = _told_by_first(found.name if found else "")
+    if not name:
+        return None
+    (is_missing,) = wish_together(not is_whole(folder / name, job))
+    if is_missing:
+        _send_folder(folder / name)
+    return folder / name
+
+
+def _send_folder(folder: Path) -> None:
+    """Write the first rank's files on the other nodes, a piece at a time."""
+    pieces = _pieces(folder) if is_first_rank() else iter(())
+    is_writer = not is_first_rank() and os.environ.get(ENV_LOCAL_RANK) == "0"
+    while piece := _told_by_first(next(pieces, None)):
+        name, start, content = piece
+        if is_writer:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb" if not start else "r+b") as stream:
+                stream.seek(start)
+                stream.write(content)
+    wait_for_all()
+
+
+def _pieces(folder: Path) -> Iterator[tuple[str, int, bytes]]:
+    """All files below `folder`: name, place, content; the mark that all is there comes last."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda one: (one.name == MARK, one)):
+        with path.open("rb") as stream:
+            for start in range(0, max(path.stat().st_size, 1), _PIECE):
+                yield str(path.relative_to(folder)), start, stream.read(_PIECE)
+
+
+def _told_by_first(value: _T) -> _T:
+    """What the first rank has as `value`."""
+    if count_ranks() == 1:
+        return value
+    from torch import distributed
+
+    values: list[Any] = [value]
+    distributed.broadcast_object_list(values, src=0, device=_device())
+    told: _T = values[0]
+    return told
+
+
+def _device() -> Any:
+    import torch
+    from torch import distributed
+
+    return torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")

@@ -41,8 +41,18 @@ class Completed(msgspec.Struct, frozen=True):
     """Reference with its digest, once it was."""
 
 
-def save_result(model: Any, tokenizer: Any, folder: Path, base: Base) -> str:
-    """Write the trained weights; the digest of the largest file."""
+def save_result(
+    model: Any, tokenizer: Any, folder: Path, base: Base, *, state: dict[str, Any] | None = None
+) -> str:
+    """Write the trained weights; the digest of the largest file.
+
+    Args:
+        model: the trained one.
+        tokenizer: goes with a model that was trained whole.
+        folder: appears when it is complete.
+        base: what an adapter is of.
+        state: all weights by name, where the model at hand has only a part of each.
+    """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     if configs := getattr(model, "peft_config", None):
@@ -50,10 +60,10 @@ def save_result(model: Any, tokenizer: Any, folder: Path, base: Base) -> str:
             config.base_model_name_or_path = base.name
             config.revision = base.revision or None
         # Asking a hub whether the vocabulary grew is not for a pod: it did not.
-        model.save_pretrained(partial, save_embedding_layers=False)
+        model.save_pretrained(partial, state_dict=state, save_embedding_layers=False)
         (partial / "README.md").unlink(missing_ok=True)
     else:
-        model.save_pretrained(partial)
+        model.save_pretrained(partial, state_dict=state)
         tokenizer.save_pretrained(partial)
     for path in partial.iterdir():
         _sync(path)

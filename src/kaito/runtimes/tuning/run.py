@@ -11,13 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
+from safetensors import SafetensorError
 
 from kaito.api.tuning_job import ADAPTER
 from kaito.api.tuning_record import TuningRecord
 from kaito.base.logs import facts
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.reporting import Board
-from kaito.runtimes.tuning.errors import SettingRefused, to_ending
+from kaito.runtimes.tuning.errors import NoRoom, PeersGone, to_ending
 from kaito.runtimes.tuning.job import Job, Stopped
 from kaito.runtimes.tuning.memory import (
     is_out_of_disk,
@@ -27,7 +28,7 @@ from kaito.runtimes.tuning.memory import (
     what_would_fit,
 )
 from kaito.runtimes.tuning.push import deliver_result
-from kaito.runtimes.tuning.ranks import is_first_rank
+from kaito.runtimes.tuning.ranks import is_first_rank, is_lost_peer
 from kaito.runtimes.tuning.result import Completed, read_completed, write_completed
 from kaito.runtimes.tuning.sources.collect import Telling, collect_data
 
@@ -87,6 +88,7 @@ async def _run(job: Job) -> None:
         completed = Completed(job=job.fingerprint, digest=digest)
         if is_first_rank():
             await asyncio.to_thread(write_completed, job.results, completed)
+        await asyncio.to_thread(job.remove_downloads)
     else:
         logger.info("training is over already", extra=facts(results=str(job.results)))
     if is_first_rank():
@@ -129,19 +131,20 @@ class _Pushing(Telling):
 
 
 async def _train(job: Job) -> bool:
-    arrived = await collect_data(
-        job.arguments, job.scratch / "data", board=job.board, clock=job.clock
-    )
-    from kaito.runtimes.tuning.prepare import prepare_course
+    arrived = await collect_data(job.arguments, job.downloads, board=job.board, clock=job.clock)
+    from kaito.runtimes.tuning.survey import survey_job
 
     try:
         job.board.start_stage("preflight")
-        course = await asyncio.to_thread(prepare_course, job, arrived)
+        surveyed = await asyncio.to_thread(survey_job, job, arrived)
+        from kaito.runtimes.tuning.prepare import prepare_course
+
+        course = await asyncio.to_thread(prepare_course, job, arrived, surveyed)
         _open_record(job, course)
         return await asyncio.to_thread(_train_course, job, course)
     except OSError as error:
         raise to_ending(error) from error
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, SafetensorError) as error:
         raise _explained(job, error) from error
 
 
@@ -154,12 +157,12 @@ def _train_course(job: Job, course: "Course") -> bool:
 
 
 def _explained(job: Job, error: BaseException) -> BaseException:
+    if is_lost_peer(error):
+        return PeersGone()
     if is_out_of_memory(error):
         return out_of_memory(job.settings, job.plan, peak_memory())
     if is_out_of_disk(error):
-        return SettingRefused(
-            "the disk is full", hint="give the Workspace's output a larger volume"
-        )
+        return NoRoom()
     return error
 
 
@@ -179,6 +182,7 @@ def _open_record(job: Job, course: "Course") -> None:
             dataset=dataset,
             settings=course.applied.to_texts(),
             chosen=course.applied.chosen,
+            parameters=course.facts.parameters,
             versions=_versions(),
             warnings=warnings,
         )
@@ -196,7 +200,7 @@ def _open_record(job: Job, course: "Course") -> None:
         steps=dataset.steps,
     )
     job.ledger.write_dataset(dataset)
-    for warning in warnings:
+    for warning in (*warnings, *dataset.warnings):
         job.board.warn(warning)
 
 

@@ -139,6 +139,8 @@ class DataSettings:
     seed: int = 42
     train_share: float = 1.0
     """Of the rows; the others are held out. 1: none are, as KAITO's own templates have it."""
+    shows_samples: bool = True
+    """Whether reports hold a few samples and what the model says to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +289,7 @@ def _data(config: TrainingConfig) -> DataSettings:
         shuffles=given.get("shuffle_dataset") is not False,
         seed=42 if seed is None else int(seed),
         train_share=share or 1.0,
+        shows_samples=given.get("show_samples") is not False,
     )
 
 

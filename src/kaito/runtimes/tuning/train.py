@@ -17,7 +17,6 @@ from trl import SFTConfig, SFTTrainer
 
 from kaito.base.logs import facts
 from kaito.runtimes.tuning.answers import ask_model
-from kaito.runtimes.tuning.checkpoints import find_checkpoint
 from kaito.runtimes.tuning.data.encode import Encoder
 from kaito.runtimes.tuning.errors import SettingRefused
 from kaito.runtimes.tuning.facts import ModelFacts
@@ -27,6 +26,7 @@ from kaito.runtimes.tuning.model import has_flash_attention, load_model
 from kaito.runtimes.tuning.order import EpochOrder
 from kaito.runtimes.tuning.plan import Plan
 from kaito.runtimes.tuning.preflight import Prepared
+from kaito.runtimes.tuning.ranks import choose_checkpoint, is_first_rank
 from kaito.runtimes.tuning.result import Base, save_result
 from kaito.runtimes.tuning.settings import Settings
 from kaito.runtimes.tuning.trainer_settings import Applied
@@ -62,10 +62,10 @@ def train(course: Course, stage: Stage) -> bool:
     model = load_model(course.model, course.settings, course.applied, course.machine)
     _ask_before(course, stage, model)
     trainer = build_trainer(course, model, Watch(stage, course.job))
-    checkpoint = find_checkpoint(course.checkpoints, course.job)
+    checkpoint = choose_checkpoint(course.checkpoints, course.job)
     _describe(trainer, stage, checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if stage.stop.is_set() and trainer.state.global_step < trainer.state.max_steps:
+    if trainer.state.global_step < trainer.state.max_steps:
         return False
     _finish(course, stage, trainer)
     return True
@@ -184,7 +184,7 @@ def _lora(given: Mapping[str, object]) -> Any:
 
 def _ask_before(course: Course, stage: Stage, model: Any) -> None:
     """The answers of the untouched model; an earlier attempt's are as good."""
-    if course.machine.ranks > 1 or stage.ledger.record.answers:
+    if not is_first_rank() or stage.ledger.record.answers:
         return
     answers = ask_model(model, course.tokenizer, course.encoder, course.prepared.questions)
     stage.ledger.update(answers=answers)
@@ -207,7 +207,7 @@ def _describe(trainer: Any, stage: Stage, checkpoint: Path | None) -> None:
 
 
 def _finish(course: Course, stage: Stage, trainer: Any) -> None:
-    if course.machine.ranks == 1 and stage.ledger.record.answers:
+    if is_first_rank() and not course.plan.shards and stage.ledger.record.answers:
         asked = ask_model(
             trainer.model, course.tokenizer, course.encoder, course.prepared.questions
         )
@@ -218,8 +218,10 @@ def _finish(course: Course, stage: Stage, trainer: Any) -> None:
             )
         )
     stage.board.start_stage("save")
+    # Where ranks share the weights, all of them are needed to have them whole.
+    state = trainer.accelerator.get_state_dict(trainer.model) if course.machine.ranks > 1 else None
     if not trainer.is_world_process_zero():
         return
     base = Base(name=course.base or course.model.name, revision=course.revision)
-    digest = save_result(trainer.model, course.tokenizer, course.adapter, base)
+    digest = save_result(trainer.model, course.tokenizer, course.adapter, base, state=state)
     stage.ledger.update(state="Trained", adapter_digest=digest)

@@ -41,7 +41,7 @@ class Applied:
             "QuantizationConfig": self.quantization,
         }
         return {
-            name: {key: _shown(value) for key, value in sorted(values.items())}
+            name: {k: _shown(value) for k, value in sorted(values.items()) if value is not None}
             for name, values in sections.items()
             if values
         }
@@ -106,6 +106,7 @@ def _training_defaults(
         "use_cpu": not on_gpu,
         "dataloader_pin_memory": on_gpu,
         "ddp_find_unused_parameters": False if machine.ranks > 1 else None,
+        **({"ddp_backend": "gloo"} if machine.ranks > 1 and not on_gpu else {}),
         "report_to": "none",
         **({"fsdp": "full_shard auto_wrap"} if plan.shards else {}),
     }

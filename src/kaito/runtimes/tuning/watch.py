@@ -19,6 +19,7 @@ from kaito.runtimes.reporting import Board
 from kaito.runtimes.tuning.checkpoints import drop_old, mark_complete
 from kaito.runtimes.tuning.ledger import Ledger, to_curve
 from kaito.runtimes.tuning.memory import peak_memory
+from kaito.runtimes.tuning.ranks import wait_for_all, wish_together
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._began = self._saved = stage.clock.monotonic()
         self._seconds_before = stage.ledger.record.seconds
         self._first_step = 0
+        self._evaluates = False
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: object) -> None:
         """Training begins, or goes on."""
@@ -57,10 +59,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, _args: Any, _state: Any, control: Any, **_: object) -> None:
         """One optimizer step is done."""
         self._stage.board.advance(1)
-        now = self._stage.clock.monotonic()
-        if self._stage.stop.is_set():
+        elapsed = self._stage.clock.monotonic() - self._saved
+        # Ranks have clocks of their own, and are told to stop one after the other.
+        stops, saves = wish_together(
+            self._stage.stop.is_set(), elapsed >= self._stage.checkpoint_seconds
+        )
+        if stops:
             control.should_save = control.should_training_stop = True
-        elif now - self._saved >= self._stage.checkpoint_seconds:
+        elif saves:
             control.should_save = True
 
     def on_log(
@@ -76,6 +82,13 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if "loss" in logs:
             self._tell(state, logs)
 
+    def on_prediction_step(self, _args: Any, _state: Any, _control: Any, **_: object) -> None:
+        """One batch of held-out samples: the first begins the stage."""
+        if not self._evaluates:
+            self._evaluates = True
+            self._stage.board.start_stage("evaluate")
+        self._stage.board.advance(1)
+
     def on_evaluate(
         self,
         _args: Any,
@@ -85,6 +98,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         **_: object,
     ) -> None:
         """The loss on held-out samples was measured."""
+        if self._evaluates:
+            self._evaluates = False
+            self._stage.board.start_stage("train", total=state.max_steps, done=state.global_step)
         loss = (metrics or {}).get("eval_loss")
         progress = self._stage.ledger.record.progress
         if loss is None or not state.is_world_process_zero:
@@ -95,6 +111,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, _control: Any, **_: object) -> None:
         """A checkpoint lies there: from here on it counts."""
         self._saved = self._stage.clock.monotonic()
+        # Each rank writes a file of its own, and the mark has the sizes of all.
+        wait_for_all()
         if not state.is_world_process_zero:
             return
         folder = Path(args.output_dir)

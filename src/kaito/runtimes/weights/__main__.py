@@ -82,7 +82,13 @@ async def _import_locked(arguments: ImportArguments) -> Path:
 
     root, key, clock = Path(arguments.root), arguments.key, SystemClock()
     async with hold_lock(root, key, clock=clock, reporter=Reporter(clock)):
-        import_folder(root, key, Path(arguments.path), architecture=arguments.architecture)
+        import_folder(
+            root,
+            key,
+            Path(arguments.path),
+            architecture=arguments.architecture,
+            allow_pickle=arguments.allow_pickle,
+        )
     return Path(model_folder(arguments.root, key))
 
 

@@ -57,7 +57,13 @@ async def _fetch_one(
     if isinstance(source, FolderSource):
         path = Path(source.path)
         reporter.report("import", item=source.path)
-        import_folder(root, key, path, architecture=arguments.architecture)
+        import_folder(
+            root,
+            key,
+            path,
+            architecture=arguments.architecture,
+            allow_pickle=arguments.allow_pickle,
+        )
         return
     reporter.report("look", item=str(source))
     partial = open_partial(root, key, str(source))

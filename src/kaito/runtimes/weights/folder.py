@@ -39,13 +39,15 @@ def require_model(path: Path, architecture: str = "", *, allow_pickle: bool = Fa
     _require_architecture(config, architecture)
 
 
-def import_folder(root: Path, key: str, path: Path, *, architecture: str = "") -> WeightsRecord:
+def import_folder(
+    root: Path, key: str, path: Path, *, architecture: str = "", allow_pickle: bool = False
+) -> WeightsRecord:
     """Make the model at `path` the weights of `key`; the caller holds the lock of `key`.
 
     Files are hard-linked where the file system allows it, else copied. Whatever `key` had before
     is replaced in one step.
     """
-    require_model(path, architecture)
+    require_model(path, architecture, allow_pickle=allow_pickle)
     require_ours(root / key)
     partial = open_partial(root, key, f"folder:{path}")
     for source in _files(path):

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from kaito.api import labels
 from kaito.api.runtime import ENV_HUB_AUTH, ENV_HUB_ENDPOINT
 from kaito.api.weight_source import HubSource
 from kaito.registry.download import Open, fetch_pieces
@@ -118,7 +119,8 @@ def _without_tensors(entries: list[_Entry]) -> str:
         return "the repository has no safetensors files"
     return (
         f"the repository has no safetensors files, only pickled ones such as {found}, "
-        "which run code when they are loaded"
+        f"which run code when they are loaded; to allow them annotate the workspace "
+        f'{labels.ALLOW_PICKLE}: "true"'
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kaito.api.report import LossPoint
@@ -30,6 +30,7 @@ def test_it_needs_two_points_and_some_room() -> None:
     st.integers(24, 160),
     st.booleans(),
 )
+@example(losses=[0.0, 2.225073858507e-311], width=24, unicode=False)
 def test_it_never_leaves_its_frame(losses: list[float], width: int, unicode: bool) -> None:
     points = tuple(LossPoint(step=i + 1, loss=loss) for i, loss in enumerate(losses))
     lines = draw_curve(points, width=width, height=5, unicode=unicode)

@@ -88,3 +88,14 @@ def test_a_job_that_has_just_begun_has_a_page_too() -> None:
 def test_a_failure_is_on_the_page() -> None:
     page = render_page(TuningRecord(state="Failed", failure="row 7 is no JSON"), title="teach")
     assert "row 7 is no JSON" in page
+
+
+def test_what_the_preflight_warned_of_is_on_the_page() -> None:
+    dataset = DatasetRecord(rows=3, samples=2, warnings=("1 of 3 rows is left out",))
+    page = render_page(TuningRecord(dataset=dataset), title="teach")
+    assert "1 of 3 rows is left out" in page
+
+
+def test_the_share_of_the_weights_that_was_trained_is_on_the_page() -> None:
+    page = render_page(TuningRecord(parameters=200, trained_parameters=5), title="teach")
+    assert "2.50%" in page

@@ -264,3 +264,17 @@ def test_a_mirror_that_is_being_deleted_is_left_to_the_garbage_collector() -> No
     world = new_world()
     world.objects[(str(MODELMIRRORS), KEY)]["metadata"]["deletionTimestamp"] = at(0)
     assert not world.decide().actions
+
+
+@pytest.mark.parametrize(
+    ("provisioner", "is_told"), [("ebs.csi.aws.com", True), ("file.csi.azure.com", False)]
+)
+def test_a_volume_for_one_node_says_so_and_what_to_do(provisioner: str, *, is_told: bool) -> None:
+    world = new_world(provisioner=provisioner)
+    world.settle(0)
+    world.bind()
+    world.settle(60)
+    (storage,) = (c for c in world.mirror.status.conditions if c.type == "StorageReady")
+    assert storage.is_true
+    assert ("serves the pods of one node at a time (ReadWriteOnce)" in storage.message) is is_told
+    assert ("make the mirror anew on a storage class" in storage.message) is is_told

@@ -65,6 +65,13 @@ def test_the_plan_is_in_the_status_and_told_once() -> None:
     assert "Standard_NC24ads_A100_v4" in said
 
 
+def test_a_context_cut_to_what_fits_is_a_warning_unless_it_was_asked_for() -> None:
+    (said,) = _told(_cluster("phi-4-mini-instruct", "Standard_NV36ads_A10_v5"), "ContextReduced")
+    assert "of the model's 131072: no more fits" in said
+    roomy = _cluster("phi-4-mini-instruct", "Standard_NC24ads_A100_v4")
+    assert not _told(roomy, "ContextReduced")
+
+
 def test_an_edit_of_the_context_is_planned_anew_and_says_from_what_to_what() -> None:
     world = _cluster("phi-4-mini-instruct", "Standard_NC24ads_A100_v4", config="settings")
     _configure(world, "vllm: {max-model-len: 32768}")

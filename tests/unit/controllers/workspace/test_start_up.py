@@ -6,7 +6,6 @@ Times are seconds after the Workspace's creation.
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 from tests.unit.controllers.workspace.world import (
     IN_CLUSTER,
@@ -294,12 +293,27 @@ def test_a_probe_that_fails_for_a_moment_is_no_start(start: Start) -> None:
     assert start.told == first
 
 
-def test_the_machine_at_hand_has_no_prediction_and_still_says_what_it_took() -> None:
+def test_the_machine_at_hand_has_a_prediction_of_all_stages_from_the_first_write() -> None:
     world: World = new_world(metadata={"creationTimestamp": at(0)})
     world = settled(world)
-    world.launch()
-    settled(world)
     found = world.observe().workspace.status.start_up
     assert found is not None
-    assert found.predicted_seconds == 0
-    assert "predictedSeconds" not in msgspec.to_builtins(found)
+    assert [stage.name for stage in found.stages] == ["nodes", "weights", "engine"]
+    assert found.predicted_seconds == sum(stage.predicted_seconds for stage in found.stages) > 30
+    assert found.seconds == 0
+
+
+def test_a_prediction_stays_what_it_was_when_the_weights_have_come(start: Start) -> None:
+    # Once they are on the disk, a plan that is made anew expects nothing of them.
+    start.nodes(200)
+    start.fetching()
+    start.go_on(215)
+    before = {stage.name: stage.predicted_seconds for stage in start.told.stages}
+    assert before["weights"] > 1
+    live = start.world.objects[(str(WORKSPACES), Key("default", "w"))]
+    live["status"]["startUp"]["stages"][1]["predictedSeconds"] = 77
+    start.starting()
+    start.go_on(262)
+    after = {stage.name: stage.predicted_seconds for stage in start.told.stages}
+    assert after["weights"] == 77
+    assert start.told.predicted_seconds == sum(after.values())

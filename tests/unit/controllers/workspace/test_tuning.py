@@ -47,6 +47,18 @@ def tuned_world(
     return settled(world)
 
 
+def configured_world() -> tuple[World, tuple[str, Key]]:
+    """One whose settings are a ConfigMap, and where that is."""
+    world = new_world(tuning={**TUNING, "config": "mine"})
+    settings = {
+        "metadata": {"name": "mine", "namespace": "default"},
+        "data": {"training_config.yaml": CONFIG},
+    }
+    world.put(CONFIGMAPS, settings)
+    settled(world).launch()
+    return settled(world), (str(CONFIGMAPS), Key("default", "mine"))
+
+
 def job_of(world: World) -> Manifest:
     return world.objects[(str(JOBS), KEY)]
 
@@ -134,6 +146,63 @@ def test_figures_of_the_pod_become_the_status() -> None:
     assert condition(world, "WorkspaceSucceeded").reason == "workspacePending"
 
 
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (StageReport(name="download", item="a.parquet", done=30, total=100),
+         "downloading a.parquet, 30 %"),
+        (StageReport(name="download", done=33), "downloading the data"),
+        (StageReport(name="preflight", done=640), "reading and checking the data"),
+        (StageReport(name="train", done=3, total=9), "training"),
+        (StageReport(name="evaluate"), "measuring the loss on the samples that are held out"),
+        (StageReport(name="push", item="r/a:1", done=99, total=100),
+         "pushing the adapter to r/a:1, 95 %"),
+        (StageReport(name="of-a-later-release"), "the trainer runs"),
+    ],
+    ids=lambda value: value.name if isinstance(value, StageReport) else "",
+)  # fmt: skip
+def test_the_status_says_in_words_what_the_trainer_does(stage: StageReport, said: str) -> None:
+    world = tuned_world()
+    start_pod(world, **RUNNING)
+    report(world, PodReport(program="tuning", stages=(stage,)))
+    settled(world)
+    tuning = world.observe().workspace.status.tuning
+    assert tuning is not None
+    assert tuning.message == said
+
+
+def test_the_status_says_in_words_why_it_failed_or_waits() -> None:
+    world = settled(new_world(tuning=TUNING))
+    waiting = world.observe().workspace.status.tuning
+    assert waiting is not None
+    assert waiting.message == world.ready[2] != ""
+    world.launch()
+    settled(world)
+    start_pod(world, state=ended(65, CAUSE))
+    settled(world)
+    failed = world.observe().workspace.status.tuning
+    assert failed is not None
+    assert failed.message == CAUSE
+    refused = settled(new_world(tuning={**TUNING, "config": "mine"}))
+    lacking = refused.observe().workspace.status.tuning
+    assert lacking is not None
+    assert (lacking.phase, lacking.message) == ("Failed", refused.ready[2])
+
+
+def test_a_push_that_fails_is_told_with_its_cause_while_the_pod_waits() -> None:
+    world = tuned_world()
+    start_pod(world, **RUNNING)
+    line = "cannot push r/a:1: the registry refuses the password; the adapter stays"
+    stages = (StageReport(name="push"),)
+    report(world, PodReport(program="tuning", stages=stages, warnings=("few rows", line)))
+    settled(world)
+    assert state(world) == "Running"
+    assert world.ready[1:] == ("PushFailed", line)
+    report(world, PodReport(program="tuning", stages=stages, warnings=("few rows",)))
+    settled(world)
+    assert world.ready[1] == "Tuning"
+
+
 def test_figures_stay_when_the_pod_says_nothing_more() -> None:
     world = tuned_world()
     start_pod(world, **RUNNING)
@@ -219,18 +288,40 @@ def test_work_that_was_given_up_for_another_is_done_again_when_it_is_asked_for_a
     assert state(world) == "Pending"
 
 
+def test_settings_that_are_deleted_while_it_trains_change_nothing_for_the_trainer() -> None:
+    world, settings = configured_world()
+    start_pod(world, **RUNNING)
+    settled(world)
+    job = job_of(world)
+    del world.objects[settings]
+    settled(world)
+    assert job_of(world) == job
+    assert (state(world), world.ready[1]) == ("Running", "Tuning")
+    end_job(world, "Complete")
+    settled(world)
+    assert state(world) == "Succeeded"
+
+
+def test_a_new_pod_or_an_edit_needs_the_settings_that_are_gone() -> None:
+    world, settings = configured_world()
+    start_pod(world, **RUNNING)
+    settled(world)
+    del world.objects[settings]
+    settled(world)
+    workspace = world.objects[(str(WORKSPACES), KEY)]
+    workspace["metadata"]["generation"] = 2
+    workspace["tuning"]["input"] = {"urls": ["https://example.com/other.jsonl"]}
+    settled(world)
+    assert world.ready[1] == "ConfigNotFound"
+    assert (str(JOBS), KEY) in world.objects
+
+
 def test_settings_that_are_deleted_after_success_undo_nothing_until_something_is_edited() -> None:
-    world = new_world(tuning={**TUNING, "config": "mine"})
-    settings = {
-        "metadata": {"name": "mine", "namespace": "default"},
-        "data": {"training_config.yaml": CONFIG},
-    }
-    world.put(CONFIGMAPS, settings)
-    settled(world).launch()
-    succeeded(settled(world))
+    world, where = configured_world()
+    succeeded(world)
     before = world.observe().workspace.status
     assert before.state == "Succeeded"
-    del world.objects[(str(CONFIGMAPS), Key("default", "mine"))]
+    settings = world.objects.pop(where)
     settled(world)
     assert world.observe().workspace.status == before
     del world.objects[(str(JOBS), KEY)]
@@ -268,10 +359,26 @@ def test_a_job_that_tries_again_is_running_and_says_why_it_does() -> None:
     assert condition(world, "WorkspaceSucceeded").reason == "workspacePending"
     start_pod(world, restarts=3, **RUNNING, lastState=ended(69, CAUSE))
     settled(world)
+    assert world.ready[1:] == ("SourceUnavailable", f"{CAUSE}; try 4 of 7 runs")
+    report(world, PodReport(program="tuning", stages=(StageReport(name="preflight"),)))
+    settled(world)
+    assert world.ready[1:] == ("SourceUnavailable", f"{CAUSE}; try 4 of 7 runs")
+    report(world, PodReport(program="tuning", stages=(StageReport(name="train"),)))
+    settled(world)
     assert world.ready[1:] == ("Tuning", f"the trainer runs again, try 4: before, {CAUSE}")
     said = world.observe().workspace.status.tuning
     assert said is not None
     assert said.restarts == 3
+
+
+def test_what_only_an_edit_can_mend_stays_a_failure_while_the_job_tries_in_vain() -> None:
+    world = tuned_world()
+    start_pod(world, restarts=1, **RUNNING, lastState=ended(65, CAUSE))
+    settled(world)
+    assert (state(world), world.ready[1:]) == ("Failed", ("InvalidData", CAUSE))
+    report(world, PodReport(program="tuning", stages=(StageReport(name="load"),)))
+    settled(world)
+    assert (state(world), world.ready[1]) == ("Running", "Tuning")
 
 
 def test_a_trainer_that_was_killed_for_memory_says_what_would_need_less() -> None:
@@ -279,7 +386,7 @@ def test_a_trainer_that_was_killed_for_memory_says_what_would_need_less() -> Non
     start_pod(world, restarts=1, state=ended(137, reason="OOMKilled"))
     settled(world)
     assert world.ready[1] == "ContainerOOMKilled"
-    assert "per_device_train_batch_size: 1" in world.ready[2]
+    assert "; gradient_checkpointing: true would fit; set it in training" in world.ready[2]
 
 
 def test_the_cause_outlives_the_pod_of_a_job_that_was_given_up() -> None:
@@ -290,6 +397,17 @@ def test_the_cause_outlives_the_pod_of_a_job_that_was_given_up() -> None:
     end_job(world, "Failed", "Job has reached the specified backoff limit")
     settled(world)
     assert state(world) == "Failed"
+    found = condition(world, "WorkspaceSucceeded")
+    assert (found.reason, found.message) == ("SourceUnavailable", CAUSE)
+
+
+def test_a_job_that_is_given_up_while_its_pod_ends_is_failed_already() -> None:
+    world = tuned_world()
+    start_pod(world, restarts=6, state={"waiting": {}}, lastState=ended(69, CAUSE))
+    pod = world.objects[(str(PODS), Key("default", "w-abcde"))]
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    end_job(world, "FailureTarget", "Job has reached the specified backoff limit")
+    settled(world)
     found = condition(world, "WorkspaceSucceeded")
     assert (found.reason, found.message) == ("SourceUnavailable", CAUSE)
 

@@ -24,3 +24,12 @@ def test_an_address_that_was_given_back_is_the_last_to_be_used_again() -> None:
     addresses.release(first)
     assert addresses.allocate() not in found
     assert addresses.allocate() == first
+
+
+def test_two_planes_of_a_machine_do_not_give_their_pods_the_same_addresses() -> None:
+    one, other = (Addresses(plane=place) for place in ("/home/a/.kaito", "/home/b/.kaito"))
+    found = [{addresses.allocate() for _ in range(100)} for addresses in (one, other)]
+    assert found[0].isdisjoint(found[1])
+    assert all(IPv4Address(address) in POD_NETWORK for address in found[0] | found[1])
+    again = Addresses(plane="/home/a/.kaito")
+    assert again.allocate() in found[0], "nor does a restart change where a plane begins"

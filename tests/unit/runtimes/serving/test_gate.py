@@ -25,6 +25,9 @@ COMPLETE = "/v1/completions"
 class EngineDouble:
     """Answers every request with its body in two chunks, when it is let go on."""
 
+    swallows = False
+    """Whether it makes an error of its own of a body that cannot be read, as FastAPI does."""
+
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.running = 0
@@ -36,7 +39,11 @@ class EngineDouble:
         self.seen.append(scope["path"])
         self.running += 1
         try:
-            body = (await receive()).get("body", b"")
+            body = await self._read(receive)
+            if body is None:
+                await send({"type": "http.response.start", "status": 400, "headers": []})
+                await send({"type": "http.response.body", "body": b"cannot parse the body"})
+                return
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": body, "more_body": True})
             if await self._is_left(receive):
@@ -45,6 +52,14 @@ class EngineDouble:
             await send({"type": "http.response.body", "body": b"."})
         finally:
             self.running -= 1
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        try:
+            return bytes((await receive()).get("body", b""))
+        except Exception:
+            if not self.swallows:
+                raise
+            return None
 
     async def _is_left(self, receive: Receive) -> bool:
         going_on = asyncio.ensure_future(self.go_on.wait())
@@ -123,6 +138,17 @@ class Site:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
+
+    def total(self, name: str) -> float:
+        found = [metric for metric in self.registry.collect() if f"{metric.name}_total" == name]
+        return sum(
+            sample.value for metric in found for sample in metric.samples if sample.name == name
+        )
+
+    def assert_metrics_add_up(self, requests: int) -> None:
+        assert self.metric("kaito_requests_received_total") == requests
+        ended = self.total("kaito_requests_total") + self.total("kaito_requests_refused_total")
+        assert ended + self.metric("kaito_requests_in_flight") == requests
 
 
 async def settle() -> None:
@@ -211,6 +237,48 @@ async def test_a_large_body_never_reaches_the_engine() -> None:
     recording = await site.ask(body=b"x" * 1001, headers=((b"content-type", b"audio/wav"),))
     assert recording.status == 413
     assert site.overload.in_flight == 0
+
+
+RECORDING = ((b"content-type", b"audio/wav"),)
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+async def test_an_upload_that_proves_too_large_in_the_engines_hands_is_told_so(
+    swallows: bool,
+) -> None:
+    site = Site()
+    site.engine.swallows = swallows
+    answer = await site.ask("/v1/audio/transcriptions", b"x" * 1001, headers=RECORDING)
+    assert site.engine.seen
+    assert (answer.status, answer.error["code"]) == (413, "request_too_large")
+    assert b"cannot parse" not in answer.content
+    assert site.metric("kaito_requests_refused_total", reason="size") == 1
+    site.assert_metrics_add_up(1)
+
+
+async def test_every_request_is_counted_once_on_its_way_in_and_once_at_its_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "k").write_text("sk")
+    site, leaves = Site(keys=tmp_path, capacity=Capacity(running=1, waiting=0)), asyncio.Event()
+    key = ((b"x-api-key", b"sk"),)
+    await site.ask(headers=key)
+    await site.ask()
+    await site.ask("/v1/models", b"", method="GET", headers=key)
+    await site.ask(body=b"{", headers=key)
+    await site.ask(body=b'{"model":"gpt"}', headers=key)
+    await site.ask(body=b"x" * 1001, headers=(*key, *RECORDING))
+    await site.ask("/metrics", b"", method="GET")
+    site.engine.go_on.clear()
+    running = [asyncio.create_task(site.ask(headers=key, leaves=leaves)) for _ in range(2)]
+    await settle()
+    assert (await site.ask(headers=key)).status == 429
+    site.assert_metrics_add_up(9)
+    assert site.metric("kaito_requests_in_flight") == 2
+    leaves.set()
+    await asyncio.gather(*running)
+    site.assert_metrics_add_up(9)
+    assert site.metric("kaito_requests_total", outcome="abandoned") == 2
 
 
 async def test_draining_serves_for_a_while_then_refuses_and_waits_for_what_runs() -> None:

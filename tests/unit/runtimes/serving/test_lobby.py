@@ -6,11 +6,13 @@ import threading
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from kaito.base.clock import SystemClock
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.reporting import Board
 from kaito.runtimes.serving.lobby import Lobby, open_socket
+from kaito.runtimes.serving.server_metrics import ServerMetrics
 
 
 def ask(port: int, path: str) -> tuple[int, str, bytes]:
@@ -29,17 +31,20 @@ def test_before_the_engine_is_there_everything_gets_an_answer() -> None:
     port = sock.getsockname()[1]
     board = Board("serving", SystemClock())
     board.start_stage("load")
-    lobby = Lobby(sock, board, lambda: b"a_metric 1\n")
+    lobby = Lobby(sock, board, ServerMetrics(CollectorRegistry()))
     lobby.open()
     try:
         assert ask(port, "/health")[0] == 200
         status, _, body = ask(port, "/ready")
         assert (status, b"load for" in body) == (503, True)
         assert msgspec.json.decode(ask(port, "/kaito/report")[2])["stages"][0]["name"] == "load"
-        assert ask(port, "/metrics")[2] == b"a_metric 1\n"
         status, head, body = ask(port, "/v1/models")
         assert (status, "retry-after: 5" in head) == (503, True)
         assert msgspec.json.decode(body)["error"]["code"] == "model_loading"
+        metrics = ask(port, "/metrics")[2]
+        # Sent away once, and no probe or scrape counts as a request.
+        assert b"kaito_requests_received_total 1.0\n" in metrics
+        assert b'kaito_requests_refused_total{reason="loading"} 1.0\n' in metrics
     finally:
         lobby.close()
         sock.close()

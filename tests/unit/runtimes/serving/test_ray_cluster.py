@@ -20,7 +20,7 @@ from kaito.api.runtime import (
 from kaito.base.clock import ManualClock, SystemClock
 from kaito.base.errors import UsageError
 from kaito.runtimes.ending import Ending
-from kaito.runtimes.serving.ray_cluster import Member, form_cluster, lend_gpus
+from kaito.runtimes.serving.ray_cluster import Member, find_loss, form_cluster, lend_gpus
 
 _PATIENCE = 20.0
 _RAY = """#!/bin/sh
@@ -58,7 +58,10 @@ class Ray:
         (self._folder / "code").write_text(str(code))
 
     def has_gpus(self, gpus: int) -> None:
-        (self._folder / "status").write_text(_STATUS.format(gpus=gpus))
+        # In one step: somebody may be reading it.
+        new = self._folder / "status.new"
+        new.write_text(_STATUS.format(gpus=gpus))
+        new.rename(self._folder / "status")
 
     @property
     def calls(self) -> list[str]:
@@ -182,6 +185,32 @@ async def test_an_image_without_ray_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Ending, match="the image has no Ray program"):
         await form_cluster(_member("w-0", _group()), ManualClock())
+
+
+async def test_a_leader_whose_engine_died_sees_that_a_pod_is_gone_once_ray_does(ray: Ray) -> None:
+    ray.has_gpus(16)
+    clock = ManualClock()
+    finding = asyncio.create_task(find_loss(_group(), clock))
+    async with asyncio.timeout(_PATIENCE):
+        while ray.calls.count("status") < 2:
+            await clock.advance(2)
+            await asyncio.sleep(0.01)
+        ray.has_gpus(8)
+        while not finding.done():
+            await clock.advance(2)
+            await asyncio.sleep(0.01)
+    assert await finding == "a pod of the group is gone, 8 of 16 GPUs are left"
+
+
+async def test_a_leader_whose_group_is_whole_says_nothing_of_it(ray: Ray) -> None:
+    ray.has_gpus(16)
+    clock = ManualClock()
+    finding = asyncio.create_task(find_loss(_group(), clock))
+    async with asyncio.timeout(_PATIENCE):
+        while not finding.done():
+            await clock.advance(2)
+            await asyncio.sleep(0.01)
+    assert await finding == ""
 
 
 async def test_a_worker_answers_the_probes_once_it_has_joined(ray: Ray) -> None:

@@ -119,10 +119,16 @@ async def test_after_the_body_the_engine_hears_of_the_clients_leaving() -> None:
 
 
 async def test_a_recording_is_bounded_while_it_passes() -> None:
-    receive = bounded(client([b"x" * 6, b"x" * 6]), 10)
+    told: list[int] = []
+
+    async def refuse(refusal: Refusal) -> None:
+        told.append(refusal.status)
+
+    receive = bounded(client([b"x" * 6, b"x" * 6]), 10, refuse)
     await receive()
     with pytest.raises(BodyRefused):
         await receive()
+    assert told == [413]
 
 
 @pytest.mark.parametrize(

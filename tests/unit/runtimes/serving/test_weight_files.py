@@ -57,7 +57,7 @@ def test_a_file_that_the_index_names_must_be_there(tmp_path: Path) -> None:
 
 def test_pickled_weights_are_loaded_only_when_asked_for(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
-    assert "load-format: pt" in refusal(tmp_path).line
+    assert "kaito.sh/allow-pickle" in refusal(tmp_path).line
     require_weights(str(tmp_path), "pt")
 
 

@@ -55,3 +55,15 @@ def test_only_the_last_two_are_kept(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert find_checkpoint(tmp_path / "nowhere", JOB) is None
+
+
+def test_one_that_lacks_a_part_in_a_folder_of_its_own_is_removed(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint-8"
+    shards = checkpoint / "optimizer_0"
+    shards.mkdir(parents=True)
+    (shards / "__0_0.distcp").write_bytes(b"shard")
+    mark_complete(checkpoint, JOB)
+    assert find_checkpoint(tmp_path, JOB) == checkpoint
+
+    (shards / "__0_0.distcp").unlink()
+    assert find_checkpoint(tmp_path, JOB) is None

@@ -71,6 +71,18 @@ def test_a_share_is_held_out_and_the_same_one_at_every_attempt(
     assert len(first.questions) == 3
 
 
+def test_the_model_is_asked_about_held_out_samples_or_none_where_they_are_private(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    rows = list(make_samples())
+    open_ = prepare(tokenizer, tmp_path, rows, DataSettings(train_share=0.8))
+    private = prepare(tokenizer, tmp_path, rows, DataSettings(train_share=0.8, shows_samples=False))
+
+    assert len(open_.questions) == 3
+    assert private.questions == ()
+    assert private.record == open_.record
+
+
 def test_long_samples_are_cut_and_counted(tokenizer: Any, tmp_path: Path) -> None:
     rows: list[object] = [{"prompt": "a?", "completion": "word " * 100}, *make_samples()]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from registry_double import PASSWORD, USER, RegistryDouble, serving
 
+from kaito.api.report import TuningReport
 from kaito.api.tuning_job import ADAPTER, TuningArguments
-from kaito.api.tuning_record import TuningRecord
+from kaito.api.tuning_record import FULL_MODEL_TYPE, DatasetRecord, TuningRecord
 from kaito.base.clock import SystemClock
 from kaito.runtimes.tuning.errors import SourceFailed
-from kaito.runtimes.tuning.push import deliver_result
+from kaito.runtimes.tuning.push import deliver_result, push_result
 from kaito.runtimes.tuning.result import ADAPTER_FILES
 
 
@@ -108,3 +109,47 @@ async def test_nobody_is_waited_for_longer_than_a_day_nor_longer_than_minutes_at
         )
     assert 24 * 3600 <= clock.monotonic() < 24 * 3600 + 300
     assert max(clock.waits) <= 300
+
+
+@pytest.mark.parametrize(
+    ("files", "artifact_type"),
+    [(ADAPTER_FILES, None), (("config.json", "model.safetensors"), FULL_MODEL_TYPE)],
+    ids=["an adapter as an image", "a whole model as an artifact"],
+)
+async def test_the_manifest_says_what_the_result_was_made_of_and_how_good_it_is(
+    tmp_path: Path, files: tuple[str, ...], artifact_type: str | None
+) -> None:
+    (tmp_path / ADAPTER).mkdir()
+    for name in files:
+        (tmp_path / ADAPTER / name).write_bytes(b"{}")
+    record = TuningRecord(
+        dataset=DatasetRecord(digest="sha256:da7a"),
+        adapter_digest="sha256:ada9",
+        progress=TuningReport(step=40, steps=40, loss=1.23456, evaluation=1.5),
+    )
+    double = RegistryDouble()
+    async with serving(double):
+        given = TuningArguments(
+            model="m",
+            base="microsoft/Phi-3-mini-4k-instruct",
+            base_revision="c1358f8a35e6d2af81890deffbbfa575b978c62f",
+            preset="phi-3-mini-4k-instruct",
+            method="qlora",
+            results=str(tmp_path),
+            image=f"{double.host}/team/result:1",
+        )
+        await push_result(given, record, clock=Hurried(), progress=Uncounted())
+
+    manifest = json.loads(double.manifests["team/result", "1"][1])
+    assert manifest.get("artifactType") == artifact_type
+    assert manifest["annotations"] == {
+        "sh.kaito.model.name": "phi-3-mini-4k-instruct",
+        "sh.kaito.base.model": "microsoft/Phi-3-mini-4k-instruct",
+        "sh.kaito.base.revision": "c1358f8a35e6d2af81890deffbbfa575b978c62f",
+        "sh.kaito.tuning.method": "qlora",
+        "sh.kaito.tuning.dataset": "sha256:da7a",
+        "sh.kaito.tuning.adapter": "sha256:ada9",
+        "sh.kaito.tuning.loss": "1.2346",
+        "sh.kaito.tuning.evaluation": "1.5000",
+        "sh.kaito.tuning.steps": "40",
+    }

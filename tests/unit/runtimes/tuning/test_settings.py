@@ -96,9 +96,10 @@ def test_qlora_without_a_file_takes_nf4_with_double_quantization() -> None:
 def test_columns_and_split_are_those_of_the_dataset_section() -> None:
     data = read_settings(
         "training_config: {DatasetConfig: {context_column: q, response_column: a, "
-        "train_test_split: '0.8', shuffle_seed: 7, shuffle_dataset: false}}",
+        "train_test_split: '0.8', shuffle_seed: 7, shuffle_dataset: false, show_samples: no}}",
         "lora",
     ).data
 
+    assert not data.shows_samples
     assert (data.columns.context, data.columns.response) == ("q", "a")
     assert (data.train_share, data.seed, data.shuffles) == (0.8, 7, False)

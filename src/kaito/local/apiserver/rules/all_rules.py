@@ -9,8 +9,8 @@ from kaito.local.apiserver.rules.services import ServiceRules
 from kaito.local.apiserver.rules.workloads import JobRules, ReplicaRules, StatefulSetRules
 
 
-def builtin_rules() -> dict[str, Rules]:
-    """New rules for every built-in kind that has some."""
+def builtin_rules(*, plane: str = "") -> dict[str, Rules]:
+    """New rules for every built-in kind that has some; `plane` as `ServiceRules` takes it."""
     return {
         "configmaps": ConfigMapRules(),
         DEFINITIONS: DefinitionRules(),
@@ -23,6 +23,6 @@ def builtin_rules() -> dict[str, Rules]:
         "pods": PodRules(),
         "replicasets.apps": ReplicaRules(),
         "secrets": SecretRules(),
-        "services": ServiceRules(),
+        "services": ServiceRules(plane=plane),
         "statefulsets.apps": StatefulSetRules(),
     }

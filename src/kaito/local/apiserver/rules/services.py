@@ -1,7 +1,8 @@
 """Services: an address on the loopback network, ports, and what may not change.
 
 Cluster addresses come from 127.32.0.0/11. Where a Service's search for a free one begins depends on
-its name only, so deleting and making it again usually gives it back the same address.
+its name and on which plane this is: deleting and making it again usually gives it back the same
+address, and Services of one name in two planes of a machine, which share that network, differ.
 """
 
 from ipaddress import IPv4Address, IPv4Network
@@ -26,7 +27,9 @@ _HEADLESS = "None"
 class ServiceRules(Rules):
     """See `Rules`. Knows the addresses and node ports that are taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plane: str = "") -> None:
+        """`plane` is what tells this plane from others of the machine, now and after a restart."""
+        self._plane = plane
         self._owners: dict[str, str] = {}
         self._node_ports: set[int] = set()
 
@@ -79,7 +82,7 @@ class ServiceRules(Rules):
 
     def _free_address(self, owner: str) -> str:
         size = NETWORK.num_addresses
-        start = crc32(owner.encode())
+        start = crc32(f"{self._plane} {owner}".encode())
         for step in range(size):
             number = (start + step) % size
             # No program expects to be at an address that ends in .0 or .255.

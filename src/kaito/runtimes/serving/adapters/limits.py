@@ -7,6 +7,7 @@ time. So it follows from the adapters that are wanted at the start, with room fo
 from pathlib import Path
 from typing import Final
 
+from kaito.api.adapter_room import USUAL_RANK, room_for
 from kaito.api.adapters import AdapterWishes
 from kaito.api.runtime import ServingArguments
 from kaito.api.weight_source import FolderSource, parse_source
@@ -19,8 +20,6 @@ from kaito.runtimes.serving.adapters.version import to_target
 from kaito.runtimes.serving.adapters.wishes import WishFile
 from kaito.runtimes.serving.config import Options, OptionValue
 
-USUAL_RANK: Final = 64
-MOST_AT_ONCE: Final = 8
 _KEPT_READY: Final = 12
 """Adapters in host memory: what a Workspace may have, and two that are being replaced."""
 
@@ -36,7 +35,7 @@ def decide_lora_options(arguments: ServingArguments, options: Options) -> dict[s
     file = WishFile(Path(arguments.adapters_file))
     file.read()
     ranks = observe_ranks(file.wishes, Path(arguments.adapters_folder))
-    at_once = arguments.max_loras or min(max(len(file.wishes.adapters), 2), MOST_AT_ONCE)
+    at_once = arguments.max_loras or room_for(len(file.wishes.adapters))
     asked = {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
     in_batch = asked.get("max-loras", at_once)
     return {

@@ -186,7 +186,7 @@ class Encoder:
         ids = array("i", found.ids)
         labels = array("i", [IGNORED]) * len(ids)
         for span in rendered.spans:
-            start, end = _tokens_of(found, span, len(ids))
+            start, end = _tokens_of(found, span, len(ids), len(rendered.text))
             labels[start:end] = ids[start:end]
         if not ids:
             return "has no tokens"
@@ -210,14 +210,15 @@ def _sign_of_start(tokenizer: Any) -> str:
     return str(tokenizer.bos_token) if first == [tokenizer.bos_token_id] else ""
 
 
-def _tokens_of(found: Any, span: Span, count: int) -> tuple[int, int]:
+def _tokens_of(found: Any, span: Span, count: int, characters: int) -> tuple[int, int]:
     """The tokens that a stretch of the text begins in and ends before.
 
     A token that reaches over either edge counts as inside. Characters that a tokenizer drops, such
     as a space it folds away, have no token: the next one that has says where.
     """
     start = _token_at(found, span[0], span[1], count)
-    end = _token_at(found, span[1], span[1] + _NEAR, count)
+    # Most answers end with the text: there is nothing to look for beyond it.
+    end = _token_at(found, span[1], min(span[1] + _NEAR, characters), count)
     if end < count and found.token_to_chars(end)[0] < span[1]:
         end += 1
     return start, max(end, start)

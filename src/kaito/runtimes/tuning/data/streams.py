@@ -31,7 +31,8 @@ _FREE_BYTES: Final = GIB
 @contextmanager
 def open_content(path: Path, packing: Packing, *, member: str = "") -> Iterator[IO[bytes]]:
     """The content of a file, unpacked while it is read."""
-    with path.open("rb") as raw:
+    # Long lines are looked through buffer by buffer.
+    with path.open("rb", buffering=MIB) as raw:
         if packing == "zip":
             with zipfile.ZipFile(raw) as archive, archive.open(member) as stream:
                 yield _bounded(stream, path)

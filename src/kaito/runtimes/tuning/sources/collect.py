@@ -82,7 +82,7 @@ async def _collect_urls(
         urls = list(arguments.url)
         if arguments.dataset:
             board.start_stage("look", item=arguments.dataset)
-            urls.extend((await list_data_set(session, arguments.dataset))[1])
+            urls.extend((await list_data_set(session, arguments.dataset, guard))[1])
         download = Download(
             session=session,
             guard=guard,

@@ -25,7 +25,7 @@ from kaito.runtimes.tuning.sources.guard import Guard, without_secrets
 
 _FRUITLESS_TRIES: Final = 5
 _REDIRECTS: Final = 8
-_REDIRECT_CODES: Final = frozenset({301, 302, 303, 307, 308})
+REDIRECT_CODES: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 _BEYOND_THE_END: Final = 416
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -123,7 +123,7 @@ async def _request(download: Download, url: str, part: Path) -> str:
     if have and mark.exists():
         headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text(encoding="utf-8")}
     async with download.session.get(url, headers=headers, allow_redirects=False) as response:
-        if response.status in _REDIRECT_CODES:
+        if response.status in REDIRECT_CODES:
             return response.headers.get("Location", "")
         if response.status == _BEYOND_THE_END and have:
             _start_over(part)

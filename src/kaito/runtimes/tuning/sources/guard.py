@@ -51,9 +51,9 @@ class Guard:
 class GuardedResolver(AbstractResolver):
     """Resolves names, and gives no address that the guard refuses."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, inner: AbstractResolver | None = None) -> None:
         self._guard = guard
-        self._inner = ThreadedResolver()
+        self._inner = inner or ThreadedResolver()
         # A proxy stands where the operator put it, often on a private address.
         self._proxies = _proxies()
 

@@ -51,3 +51,14 @@ def test_ports_are_named_apart() -> None:
     assert fields == {"spec.ports[1].name", "spec.ports[2].name"}
     (problem,) = rules.problems(service("s", ports=[]), None)
     assert problem.field == "spec.ports"
+
+
+def test_services_of_one_name_in_two_planes_of_a_machine_have_addresses_of_their_own() -> None:
+    def address(plane: str, name: str) -> str:
+        made = ServiceRules(plane=plane).on_create(service(name))
+        return str(made["spec"]["clusterIP"])
+
+    names = [f"s{number}" for number in range(200)]
+    one, other = ({address(plane, name) for name in names} for plane in ("/a/.kaito", "/b/.kaito"))
+    assert one.isdisjoint(other)
+    assert address("/a/.kaito", "s0") == address("/a/.kaito", "s0") in one, "also after a restart"

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from kaito.base.clock import SystemClock
 from kaito.runtimes.ending import Ending
@@ -87,9 +90,15 @@ async def site() -> AsyncIterator[Site]:
     await runner.cleanup()
 
 
-async def fetch(site: Site, folder: Path, *, private: tuple[str, ...] = ("127.0.0.1",)) -> Arrived:
+async def fetch(
+    site: Site,
+    folder: Path,
+    *,
+    private: tuple[str, ...] = ("127.0.0.1",),
+    names: AbstractResolver | None = None,
+) -> Arrived:
     guard = Guard(private)
-    connector = aiohttp.TCPConnector(resolver=GuardedResolver(guard))
+    connector = aiohttp.TCPConnector(resolver=GuardedResolver(guard, names))
     async with aiohttp.ClientSession(connector=connector) as session:
         download = Download(
             session=session,
@@ -149,6 +158,9 @@ async def test_a_server_with_a_bad_moment_is_asked_again(site: Site, tmp_path: P
         (fixed(200, kind="text/html"), DataRefused, "answers with a web page"),
         (fixed(302, location="http://169.254.169.254/latest"), DataRefused, "metadata"),
         (fixed(302, location="http://[::1]:1/x"), DataRefused, "loopback"),
+        (fixed(302, location="http://10.0.0.1/x"), DataRefused, "private"),
+        (fixed(302, location="http://0xa000001/x"), DataRefused, "private"),
+        (fixed(302, location="http://localhost/x"), DataRefused, "local or metadata"),
         (fixed(302, location="file:///etc/passwd"), DataRefused, "must use HTTP"),
     ],
 )
@@ -188,6 +200,60 @@ async def test_a_name_that_resolves_to_this_machine_is_refused_unless_listed() -
         await GuardedResolver(Guard()).resolve("localhost", 80)
     found = await GuardedResolver(Guard(("localhost",))).resolve("localhost", 80)
     assert found
+
+
+class Answers(AbstractResolver):
+    """A name server whose answers a test chooses, one after the other."""
+
+    def __init__(self, *answers: tuple[str, ...]) -> None:
+        self._answers = list(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in self._answers.pop(0)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+INWARD = ["10.1.2.3", "127.0.0.1", "169.254.169.254", "168.63.129.16", "100.64.0.1", "::1",
+          "fd00::1", "::ffff:10.1.2.3", "64:ff9b::a01:203", "0.0.0.0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INWARD)
+async def test_a_public_name_with_an_inward_address_is_refused(address: str) -> None:
+    resolver = GuardedResolver(Guard(), Answers((address,), ("93.184.215.14", address)))
+    for _ in range(2):  # alone, and among good ones
+        with pytest.raises(
+            DataRefused, match=rf"^data\.example resolves to {re.escape(address)}: "
+        ):
+            await resolver.resolve("data.example", 443)
+
+
+async def test_a_name_that_changes_its_address_is_judged_every_time() -> None:
+    resolver = GuardedResolver(Guard(), Answers(("93.184.215.14",), ("169.254.169.254",)))
+    assert [entry["host"] for entry in await resolver.resolve("data.example")] == ["93.184.215.14"]
+    with pytest.raises(DataRefused, match="metadata"):
+        await resolver.resolve("data.example")
+
+
+async def test_a_listed_host_may_be_private_and_still_no_metadata_endpoint() -> None:
+    resolver = GuardedResolver(Guard(("data.example",)), Answers(("10.1.2.3",), ("169.254.170.2",)))
+    assert [entry["host"] for entry in await resolver.resolve("data.example")] == ["10.1.2.3"]
+    with pytest.raises(DataRefused, match="metadata"):
+        await resolver.resolve("data.example")
+
+
+async def test_a_redirect_to_a_name_that_leads_inward_is_not_asked(
+    site: Site, tmp_path: Path
+) -> None:
+    site.answers = [fixed(302, location="http://data.example:1/train.jsonl")]
+    with pytest.raises(DataRefused, match=r"data\.example resolves to 10\.1\.2\.3"):
+        await fetch(site, tmp_path, names=Answers(("10.1.2.3",)))
 
 
 async def beyond(request: web.Request) -> web.StreamResponse:
