@@ -25,7 +25,7 @@ quickstart: setup
 	@tools/quickstart.sh
 
 test: test-fast
-	$(BIN)/pytest -m "e2e or gpu"
+	$(BIN)/pytest tests/e2e -m "(e2e or gpu) and not extended"
 
 test-all: test
 	$(BIN)/pytest -m extended

@@ -2,6 +2,7 @@
 
 No plane: the programs are started as the rendered pod starts them. One vLLM and one transformers
 server each serve all their tests, for an engine takes half a minute to start on a small machine.
+vLLM's are among the extended ones: every change asks that engine through a plane (first light).
 """
 
 import os
@@ -74,11 +75,13 @@ def test_a_warm_start_of_the_weights_needs_no_source(root: Path, tmp_path: Path)
     assert done.stdout.strip() == model_folder(str(root), KEY)
 
 
+@pytest.mark.extended
 def test_vllm_knows_the_capital_of_france(vllm: Server) -> None:
     answer = vllm.client.chat.completions.create(model=KEY, messages=FRANCE, temperature=0)
     assert "Paris" in str(answer.choices[0].message.content)
 
 
+@pytest.mark.extended
 def test_kaitos_chat_takes_a_prompt_or_messages(vllm: Server) -> None:
     for body in ({"prompt": FRANCE[0]["content"]}, {"messages": FRANCE}):
         status, answer = vllm.chat({**body})
@@ -89,6 +92,7 @@ def test_kaitos_chat_takes_a_prompt_or_messages(vllm: Server) -> None:
     assert "did you mean max_new_tokens" in str(answer)
 
 
+@pytest.mark.extended
 def test_vllm_streams_word_by_word(vllm: Server) -> None:
     chunks = vllm.client.chat.completions.create(
         model=KEY, messages=FRANCE, temperature=0, stream=True
@@ -98,6 +102,7 @@ def test_vllm_streams_word_by_word(vllm: Server) -> None:
     assert len([part for part in parts if part]) > 3
 
 
+@pytest.mark.extended
 def test_vllm_serves_the_preset_and_the_hub_id_with_the_configured_context(vllm: Server) -> None:
     models = vllm.client.models.list().data
     assert [model.id for model in models] == [KEY, HUB_ID]

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import kubernetes_tools
@@ -23,10 +24,10 @@ class Rendered:
     text: str
     refusal: str = ""
 
-    @property
+    @cached_property
     def manifests(self) -> tuple[Manifest, ...]:
         """The objects, in helm's order."""
-        return tuple(filter(None, yaml.safe_load_all(self.text)))
+        return tuple(filter(None, yaml.load_all(self.text, Loader=yaml.CSafeLoader)))
 
     def of_kind(self, kind: str) -> tuple[Manifest, ...]:
         """Those of one kind."""

@@ -2,8 +2,8 @@
 
 Each is built with a catalogued model's published numbers and written as its config.json would be;
 what is read back has to be what the catalogue has as a literal. `transformers_configs.json` has
-them as transformers 5.19 writes them; `KAITO_UPDATE_GOLDEN=1 pytest -m e2e` on this file writes it
-anew, which takes long only because the library imports torch.
+them as transformers 5.19 writes them; `KAITO_UPDATE_GOLDEN=1 pytest -m extended` on this file writes
+it anew, which takes long only because the library imports torch.
 """
 
 import json
@@ -225,7 +225,7 @@ def test_an_older_file_without_what_transformers_fills_in_says_the_same() -> Non
     assert older.cache == read("qwen3.6-27b").cache
 
 
-@pytest.mark.e2e
+@pytest.mark.extended
 def test_the_record_is_what_transformers_writes_now() -> None:
     written = {name: write(*case, name=name) for name, case in CATALOGUED.items()}
     written |= {name: write(name, settings) for name, (settings, _) in HYBRIDS.items()}
