@@ -6,8 +6,8 @@
 make of TRL: bfloat16, one sample a step, activations computed twice (TRL's default), the cache
 emptied after each step, TRL's learning rate. `defaults32` is the same in float32, since many CPUs
 have no bfloat16. `best` is TRL set up as well as its settings allow for this machine: batches of
-eight of like length, float32, no activation computed twice, the loss on answers alone; batches of
-4 and 16 and packing were slower. The adapter has one shape everywhere.
+eight of like length, float32, no activation computed twice, the loss on answers alone. The adapter
+has one shape everywhere.
 
 Rounds take turns, each training a process of its own. Tokens are those of the samples, not of
 padding; seconds are those from the first step's begin to the last one's end. The loss is measured

@@ -202,18 +202,25 @@ class Client:
             return WatchEvent("DELETED", gone)
 
     async def create(
-        self, resource: Resource[T], manifest: Manifest, *, manager: str = "", subresource: str = ""
+        self,
+        resource: Resource[T],
+        manifest: Manifest,
+        *,
+        manager: str = "",
+        subresource: str = "",
+        is_rehearsal: bool = False,
     ) -> T:
         """Create an object; `AlreadyExists` when the name is taken.
 
-        A `subresource` such as `binding` is created on the object that the manifest names.
+        A `subresource` such as `binding` is created on the object that the manifest names. A
+        rehearsal is answered in the same way and stores nothing.
         """
         meta = manifest["metadata"]
         namespace = meta.get("namespace", "")
         path = resource.path(namespace=namespace)
         if subresource:
             path = resource.path(Key(namespace, meta["name"]), subresource=subresource)
-        query = {"fieldManager": manager}
+        query = {"fieldManager": manager, **({"dryRun": "All"} if is_rehearsal else {})}
         body = await self.request("POST", path, json=manifest, query=query)
         created: T = self._decode(resource.type, body)
         return created

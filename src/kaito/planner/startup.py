@@ -1,8 +1,9 @@
 """How long a server needs from `kubectl apply` to its first answer: an estimate by stages.
 
-Sources, all measured by others (spec section 7.2): a node joins in 3 to 8 minutes, an image is
-pulled in 1 to 2, vLLM with Ray is up in about 60 s, weights stream into a GPU at 1.92 GiB/s and
-3.8 GiB/s over two. 7B weights of the hub took 31 s (kaito#982), a mirror gave 61 GiB in 8 minutes.
+Sources, measured by others (spec section 7.2): a node joins in 3 to 8 minutes, an image is pulled
+in 1 to 2, vLLM with Ray is up in about 60 s, weights stream into a GPU at 1.92 GiB/s and 3.8 GiB/s
+over two. 7B weights of the hub took 31 s (kaito#982), a mirror gave 61 GiB in 8 minutes. Figures
+for machines without a GPU are estimates.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _DISK_RATE = GIB // 2
 _ENGINE_SECONDS = {"vllm": 60, "transformers": 30}
 """Import, compilation with an empty cache, the first request."""
 _CPU_ENGINE_SECONDS = {"vllm": 40, "transformers": 20}
-"""The same on two cores without a GPU (benchmarks/start_up.py)."""
+"""The same on two cores without a GPU; an estimate, not a measurement."""
 _LINE_RATE = 25_000_000
 """Bytes a second of a line of 200 Mbit/s, for a machine of which nothing is known."""
 _EAGER_SECONDS = 35

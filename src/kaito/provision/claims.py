@@ -17,7 +17,7 @@ from kaito.base.quantity import parse_bytes, to_mebibytes
 from kaito.provision.existing import assess_ready
 from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
 from kaito.provision.room import Room, find_existing
-from kaito.provision.spare import SPARE, choose_places, is_home, is_occupied
+from kaito.provision.spare import SPARE, Places, choose_places, has_moved, is_in_use
 
 _IMAGE_FAMILIES = "ubuntu"
 """What KAITO's gpu-provisioner takes when nothing is said."""
@@ -55,12 +55,18 @@ class NodeClaims:
         # KAITO's own claims have names of their own; they count as long as they are needed.
         foreign = [claim for claim in supply.claims if not _is_ours(claim)]
         kept = {c.metadata.name for c in _oldest(foreign)[: wanted.count]} | names
+        spare = claim_name(wanted, SPARE)
         return tuple(
             Made.of(NODECLAIMS, claim)
             for claim in supply.claims
             if not claim.metadata.is_deleting
             and (claim.metadata.name not in kept or _is_outdated(wanted, claim))
-            and not (wanted.count == 1 and is_occupied(wanted, supply, [claim.status.node_name]))
+            and not is_in_use(
+                wanted,
+                supply,
+                [claim.status.node_name],
+                is_spare=claim.metadata.name == spare,
+            )
         )
 
     def belongings(self, supply: Supply) -> tuple[Made, ...]:
@@ -92,9 +98,18 @@ class NodeClaims:
         return choose_places(wanted, self._needed(wanted, supply), has_moved=moved)
 
     def _has_moved(self, wanted: Wanted, supply: Supply) -> bool:
-        name = claim_name(wanted, SPARE)
-        nodes = [c.status.node_name for c in supply.claims if c.metadata.name == name]
-        return wanted.count == 1 and is_home(wanted, supply, nodes)
+        lasting = [claim for claim in supply.claims if not claim.metadata.is_deleting]
+        home, spare = claim_name(wanted, 0), claim_name(wanted, SPARE)
+        at_home = [c for c in lasting if c.metadata.name == home or not _is_ours(c)]
+        at_spare = [c for c in lasting if c.metadata.name == spare]
+        places = Places(
+            needed=self._needed(wanted, supply),
+            has_home=bool(at_home),
+            home_nodes=_nodes_of(at_home),
+            has_spare=bool(at_spare),
+            spare_nodes=_nodes_of(at_spare),
+        )
+        return has_moved(wanted, supply, places)
 
     def _needed(self, wanted: Wanted, supply: Supply) -> int:
         """Claims to have: what found nodes leave open, and never fewer than have launched.
@@ -286,6 +301,10 @@ def _has_resource(node: Node, wanted: Wanted) -> bool:
 def _has_launched(claim: NodeClaim) -> bool:
     launched = claim.condition(LAUNCHED)
     return launched is not None and launched.is_true
+
+
+def _nodes_of(claims: Iterable[NodeClaim]) -> frozenset[str]:
+    return frozenset(claim.status.node_name for claim in claims) - {""}
 
 
 def _is_outdated(wanted: Wanted, claim: NodeClaim) -> bool:

@@ -22,7 +22,7 @@ from kaito.provision.claims import (
 from kaito.provision.existing import assess_ready
 from kaito.provision.port import Assessment, Made, NodeClass, Supply, Wanted
 from kaito.provision.room import Room, find_existing
-from kaito.provision.spare import SPARE, choose_places, is_home, is_occupied
+from kaito.provision.spare import SPARE, Places, choose_places, has_moved, is_in_use
 
 _NAME_LENGTH = 63
 _HASH_LENGTH = 7
@@ -53,9 +53,11 @@ class KarpenterPools:
             for pool in supply.pools
             if not pool.metadata.is_deleting
             and pool.metadata.name not in kept
-            and not (
-                wanted.count == 1
-                and is_occupied(wanted, supply, _nodes_of(supply, pool.metadata.name))
+            and not is_in_use(
+                wanted,
+                supply,
+                _nodes_of(supply, pool.metadata.name),
+                is_spare=pool.metadata.name == spare_name(wanted),
             )
         )
 
@@ -115,8 +117,16 @@ class KarpenterPools:
         return tuple(names[place] for place in choose_places(wanted, needed, has_moved=moved))
 
     def _has_moved(self, wanted: Wanted, supply: Supply) -> bool:
-        nodes = _nodes_of(supply, spare_name(wanted))
-        return wanted.count == 1 and is_home(wanted, supply, nodes)
+        lasting = {p.metadata.name for p in supply.pools if not p.metadata.is_deleting}
+        home, spare = _name(wanted, supply), spare_name(wanted)
+        places = Places(
+            needed=self._replicas(wanted, supply),
+            has_home=home in lasting,
+            home_nodes=_nodes_of(supply, home),
+            has_spare=spare in lasting,
+            spare_nodes=_nodes_of(supply, spare),
+        )
+        return has_moved(wanted, supply, places)
 
     def _found(self, wanted: Wanted, supply: Supply) -> tuple[Room, ...]:
         return find_existing(wanted, supply) if self.uses_existing else ()
@@ -200,9 +210,9 @@ def _name(wanted: Wanted, supply: Supply) -> str:
     return own if own in live or not live else live[0]
 
 
-def _nodes_of(supply: Supply, pool: str) -> list[str]:
+def _nodes_of(supply: Supply, pool: str) -> frozenset[str]:
     claims = (c for c in supply.claims if c.metadata.labels.get(labels.NODEPOOL) == pool)
-    return [claim.status.node_name for claim in claims]
+    return frozenset(claim.status.node_name for claim in claims) - {""}
 
 
 def _broken(pool: NodePool) -> Condition | None:

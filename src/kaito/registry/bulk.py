@@ -100,19 +100,22 @@ async def _splice(  # noqa: PLR0913 - `receive`'s, and the connection
     # there lets aiohttp read on, so that it is stopped after that.
     early = response.content.read_nowait()[:size]
     transport.pause_reading()
-    splice = Splice(
-        transport.get_extra_info("socket").fileno(),
-        file,
-        offset=offset + len(early),
-        size=size - len(early),
-        arrived=arrived,
-    )
+    try:
+        splice = Splice(
+            transport.get_extra_info("socket").fileno(),
+            file,
+            offset=offset + len(early),
+            size=size - len(early),
+            arrived=arrived,
+        )
+    except OSError as error:  # closed already, or too many files are open: not the disk's fault
+        raise Transient(to_reason(error)) from error
     try:
         write_at(file, early, offset)
         arrived(len(early))
         await _wait(splice)
     except Cut as cut:
-        raise Transient("the server cut the connection") from cut
+        raise Transient(f"the connection was cut: {cut}") from cut
     finally:
         splice.close()
 

@@ -82,8 +82,11 @@ def read_credentials(folders: Sequence[Path]) -> Credentials:
 def user_credentials() -> Credentials:
     """What `docker login` of the current user left."""
     named = os.environ.get("DOCKER_CONFIG")
-    path = (Path(named) if named else Path.home() / ".docker") / "config.json"
-    if not path.is_file():
+    try:
+        path = (Path(named) if named else Path.home() / ".docker") / "config.json"
+        if not path.is_file():
+            return ANONYMOUS
+    except (RuntimeError, PermissionError):  # a user without a home, or with another's
         return ANONYMOUS
     config = _decode(path, _Config)
     helpers = sorted({config.creds_store, *config.cred_helpers.values()} - {""})

@@ -21,17 +21,19 @@ Arrived = Callable[[int], None]
 _PIPE_BYTES: Final = MIB
 _AT_ONCE: Final = MIB // 4
 """What should have arrived before it is worth waking up for."""
-_UNSPLICED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+_UNSPLICED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})
+"""What systems and sandboxes answer that know no splice, or forbid it."""
 
 
 class Cut(Exception):
-    """The other end closed the connection before everything had come."""
+    """The connection ended before everything had come; why, where the system knows."""
 
 
 class Splice:
     """Moves `size` bytes from a socket to `offset` and on of a file; closes nothing of either.
 
-    The socket must be one that does not block and that nobody else reads.
+    The socket must be one that does not block and that nobody else reads. What fails there is a
+    `Cut`; an `OSError` is the file's.
     """
 
     def __init__(self, source: int, file: int, *, offset: int, size: int, arrived: Arrived) -> None:
@@ -43,7 +45,12 @@ class Splice:
         self._file = file
         self._offset = offset
         self._arrived = arrived
-        self._out, self._in = os.pipe()
+        try:
+            self._out, self._in = os.pipe()
+        except OSError:
+            self._source.close()
+            raise
+        self._is_taken_spliced = True
         self._is_spliced = True
         with suppress(OSError):  # above what this user may have: smaller steps
             fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -62,25 +69,40 @@ class Splice:
         if self.over.done():
             return
         try:
-            count = os.splice(
-                self._source.fileno(),
-                self._in,
-                min(self.left, _PIPE_BYTES),
-                flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE,
-            )
-            self._write(count)
+            taken = self._take_spliced() if self._is_taken_spliced else self._take()
         except BlockingIOError:
             return
-        except ConnectionError:
-            self.over.set_exception(Cut())
+        except OSError as error:
+            self.over.set_exception(Cut(error.strerror or str(error)))
+            return
+        try:
+            count = self._write(taken) if isinstance(taken, int) else self._copy(taken)
         except OSError as error:
             self.over.set_exception(error)
         else:
             self._count(count)
 
+    def _take_spliced(self) -> int | bytes:
+        """Move what has arrived into the pipe; or give it, where the system does not do that."""
+        try:
+            return os.splice(
+                self._source.fileno(),
+                self._in,
+                min(self.left, _PIPE_BYTES),
+                flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE,
+            )
+        except OSError as error:
+            if error.errno not in _UNSPLICED:
+                raise
+            self._is_taken_spliced = False
+            return self._take()
+
+    def _take(self) -> bytes:
+        return self._source.recv(min(self.left, _AT_ONCE))
+
     def _count(self, size: int) -> None:
         if not size:
-            self.over.set_exception(Cut())
+            self.over.set_exception(Cut("the server sent less than it announced"))
             return
         self.left -= size
         self._arrived(size)
@@ -90,17 +112,26 @@ class Splice:
             self._ask_for(self.left)
 
     def _ask_for(self, size: int) -> None:
-        self._source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(size, self.left))
+        with suppress(OSError):  # a broken connection says so when it is read
+            self._source.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(size, self.left))
 
-    def _write(self, size: int) -> None:
+    def _write(self, size: int) -> int:
         """Empty the pipe into the file."""
-        while size:
-            written = self._splice_out(size) if self._is_spliced else 0
-            if not written:
+        left = size
+        while left:
+            written = self._splice_out(left) if self._is_spliced else 0
+            if written:
+                self._offset += written
+            else:
                 # This file system cannot; what is in the pipe must be taken out all the same.
-                written = write_at(self._file, os.read(self._out, size), self._offset)
-            self._offset += written
-            size -= written
+                written = self._copy(os.read(self._out, left))
+            left -= written
+        return size
+
+    def _copy(self, content: bytes) -> int:
+        written = write_at(self._file, content, self._offset)
+        self._offset += written
+        return written
 
     def _splice_out(self, size: int) -> int:
         try:

@@ -1,12 +1,14 @@
 """Whether weights are those of the model that their config.json describes.
 
 Told from the tensors' names and shapes alone: the width of the embedding of tokens, and how many
-layers there are. What a name or a quantization leaves open counts as right: this finds files that
-were put together from two models, and never stands in the way of a layout it does not know.
+layers there are. What a name, a quantization, or a number that the configuration leaves to its
+class's default keeps open counts as right: this finds files that were put together from two models,
+and never stands in the way of a layout it does not know. Adapters' files are not looked at: a
+folder may hold them beside their base's config.json.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +29,18 @@ _WIDTHS: Final = frozenset(
         "hidden_dim", "model_dim", "d_embed", "emb_dim",
     }
 )  # fmt: skip
+_SURE: Final = frozenset({"hidden_size", "d_model", "n_embd"})
+"""Of those, the ones that are the embedding's own unless another of them is."""
 _TEXT: Final = ("text_config", "llm_config", "language_config", "thinker_config")
-_LAYER: Final = re.compile(r"^(.*\b(?:layers|h|blocks))\.(\d+)\.")
-_SHARED: Final = frozenset({"num_hidden_groups"})
-"""Of models whose layers share their weights."""
+_LAYER: Final = re.compile(r"^(?:(.*)\.)?(?:layers|h|blocks)\.(\d+)\.")
+_STACK: Final = frozenset(
+    {"model", "language_model", "transformer", "decoder", "thinker", "llm", "gpt_neox", "backbone"}
+)
+"""What the path to a language model's layers is made of; an image tower's has other parts."""
+_OTHERWISE: Final = frozenset({"num_hidden_groups", "block_configs"})
+"""Of models whose layers share their weights, or may have none."""
+_ADAPTER_FILE: Final = "adapter"
+_ADAPTER: Final = re.compile(r"^base_model\.|\.lora_")
 
 
 class _Tensor(msgspec.Struct):
@@ -48,7 +58,13 @@ def require_matching(folder: Path, names: Sequence[str]) -> None:
             config = msgspec.json.decode(stream.read(_MOST_CONFIG_BYTES), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError):
         return  # whoever needs it says so
-    tensors = {name: (file, one) for file in names for name, one in _tensors(folder / file)}
+    tensors = {
+        name: (file, one)
+        for file in names
+        if not file.startswith(_ADAPTER_FILE)
+        for name, one in _tensors(folder / file)
+        if not _ADAPTER.search(name)
+    }
     problem = _width_problem(config, tensors) or _layers_problem(config, tensors)
     if problem:
         raise ValueError(
@@ -69,13 +85,18 @@ def _tensors(path: Path) -> Iterator[tuple[str, _Tensor]]:
 
 
 def _width_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _Tensor]]) -> str:
-    widths = set(_numbers(config))
+    parts = _texts(config)
+    widths = {width for part in (config, *parts) for width in _own(part, _WIDTHS)}
+    if not all(any(_own(part, _SURE)) for part in parts):
+        return ""
     found = [
         (name, file, tensor.shape)
         for name, (file, tensor) in tensors.items()
         if name.endswith(_EMBEDDINGS) and tensor.dtype in _PLAIN and len(tensor.shape) == 2
     ]
-    if not (widths and found) or any(shape[1] in widths for _, _, shape in found):
+    # A part that is named otherwise may be what the embedding is of.
+    possible = widths | set(_anywhere(config))
+    if not found or any(shape[1] in possible for _, _, shape in found):
         return ""
     name, file, shape = found[0]
     said = ", ".join(map(str, sorted(widths)))
@@ -84,30 +105,42 @@ def _width_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _
 
 def _layers_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _Tensor]]) -> str:
     wanted = _layers(config)
-    counted: dict[str, set[str]] = {}
+    # The highest number, for layers that were pruned away leave gaps; of any stack, for the number
+    # may be another one's.
+    most, is_known = 0, False
     for name in tensors:
         if match := _LAYER.match(name):
-            counted.setdefault(match[1], set()).add(match[2])
-    most = max(map(len, counted.values()), default=0)
-    if not most or most >= wanted:
+            most = max(most, int(match[2]) + 1)
+            is_known = is_known or _STACK.issuperset((match[1] or "model").split("."))
+    if not is_known or most >= wanted:
         return ""
     return f"the weights have {most} layers, where config.json says {wanted}"
 
 
 def _layers(config: Mapping[str, Any]) -> int:
     """Layers of the language model; 0 where that is not said, or says little of the files."""
-    for part in (config, *(config.get(key) for key in _TEXT)):
-        if isinstance(part, dict):
-            number = part.get("num_hidden_layers")
-            if isinstance(number, int) and not _SHARED & part.keys():
-                return number
-    return 0
+    parts = _texts(config)
+    if any(_OTHERWISE & part.keys() for part in (config, *parts)):
+        return 0
+    return min((max(_own(part, {"num_hidden_layers"}), default=0) for part in parts), default=0)
 
 
-def _numbers(config: Mapping[str, Any]) -> Iterator[int]:
+def _texts(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The parts that describe the language model; the whole where there is no such part.
+
+    Only of the whole is everything written down: a part leaves out what its class has anyway.
+    """
+    inner = [part for key in _TEXT if isinstance(part := config.get(key), dict)]
+    return [leaf for part in inner for leaf in _texts(part)] or [config]
+
+
+def _own(part: Mapping[str, Any], keys: Set[str]) -> list[int]:
+    return [value for key, value in part.items() if key in keys and isinstance(value, int)]
+
+
+def _anywhere(config: Mapping[str, Any]) -> Iterator[int]:
     """Every width that the configuration and its parts name."""
-    for key, value in config.items():
+    yield from _own(config, _WIDTHS)
+    for value in config.values():
         if isinstance(value, dict):
-            yield from _numbers(value)
-        elif key in _WIDTHS and isinstance(value, int):
-            yield value
+            yield from _anywhere(value)

@@ -8,6 +8,7 @@ dead, so whoever starts next knows which of these folders belong to nobody and r
 Compile caches are the exception: a second start must find them, so they stay where they would be.
 """
 
+import errno
 import fcntl
 import getpass
 import os
@@ -32,6 +33,9 @@ LONGEST_NAME_OF_RAY: Final = 72
 _OTHERS: Final = ("/tmp", "/var/tmp")  # noqa: S108 - the folders in it are ours alone, mode 0700
 _CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
 _TRIES: Final = 3
+_OPEN_TRIES: Final = 20
+_UNLOCKED: Final = -1
+"""In place of a lock's descriptor, where the file system has no locks."""
 
 
 class Scratch:
@@ -91,16 +95,18 @@ def choose_base(preferred: str, longest_name: int) -> Path:
 
 
 def open_scratch(base: Path) -> Scratch:
-    """A new folder in `base`, locked. Raises `OSError` where none can be made."""
-    while True:
+    """A new folder in `base`, locked where that is possible.
+
+    Raises `OSError` where none can be made.
+    """
+    for _ in range(_OPEN_TRIES):
         path = base / f"{_PREFIX}{uuid4().hex[:_ID_LENGTH]}"
         path.mkdir(mode=0o700)
-        lock = _lock(path)
-        # Between the two lines above it belonged to nobody, and may have been removed as such.
-        if lock is not None and _is_same(path, lock):
-            return Scratch(path, lock)
+        lock = _lock_new(path)
         if lock is not None:
-            os.close(lock)
+            return Scratch(path, lock)
+        shutil.rmtree(path, ignore_errors=True)
+    raise OSError(errno.EAGAIN, "new folders are removed at once by somebody else", str(base))
 
 
 def remove_abandoned(base: Path) -> tuple[Path, ...]:
@@ -129,6 +135,28 @@ def _lock(path: Path) -> int | None:
             return descriptor
     except OSError:
         pass  # its owner lives
+    os.close(descriptor)
+    return None
+
+
+def _lock_new(path: Path) -> int | None:
+    """The lock of a folder that was just made, or `_UNLOCKED`.
+
+    None where another program took it meanwhile: until it is locked it belongs to nobody, and may
+    be removed as such.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        # Whose it says it is does not matter: some volumes give all files one owner.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        return None if isinstance(error, BlockingIOError) else _UNLOCKED
+    if _is_same(path, descriptor):
+        return descriptor
     os.close(descriptor)
     return None
 

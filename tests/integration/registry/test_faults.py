@@ -1,6 +1,8 @@
 """Pulling from and pushing to a registry that misbehaves, and what crosses the wire meanwhile."""
 
 import asyncio
+import errno
+import itertools
 import os
 import random
 import signal
@@ -80,6 +82,37 @@ async def test_what_cannot_be_spliced_is_received_and_goes_on_where_it_was_cut(
     double.faults.cut_after, double.faults.cuts = 3 * MIB, 2
     progress = await pull(double, tmp_path)
     assert progress.arrived == len(WEIGHTS)
+
+
+async def test_a_network_that_fails_under_way_is_an_interruption(
+    double: RegistryDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.splice, itertools.count()
+
+    def failing(source: int, target: int, count: int, **rest: int) -> int:
+        if "offset_dst" not in rest and next(calls) in (0, 3):
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
+        return real(source, target, count, **rest)
+
+    monkeypatch.setattr(os, "splice", failing)
+    progress = await pull(double, tmp_path)
+    assert progress.arrived == len(WEIGHTS)
+    assert next(calls) > 3
+
+
+async def test_what_a_connection_cannot_be_had_for_is_asked_for_again(
+    double: RegistryDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.pipe, itertools.count()
+
+    def failing() -> tuple[int, int]:
+        if not next(calls):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real()
+
+    monkeypatch.setattr(os, "pipe", failing)
+    await pull(double, tmp_path)
+    assert next(calls) > 1
 
 
 async def test_a_server_without_ranges_sends_the_whole(

@@ -18,6 +18,7 @@ from tests.integration.simulation.test_surge import (
 
 from kaito.api import labels
 from kaito.api.core import EVENTS, NODES, PODS
+from kaito.api.meta import Key
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.workspace import WORKSPACES
 from kaito.testing.cloud import Trouble
@@ -150,6 +151,57 @@ async def test_a_workspace_deleted_in_the_middle_leaves_nothing(after: int) -> N
         for resource in MADE:
             assert not await sim.server.manifests(resource), f"{resource} after {after} s"
         assert sim.cloud.running("default", "w") == 0
+
+
+async def _moved(sim: Simulation) -> str:
+    """A Workspace whose pod has come to live on the added machine; the name of its claim."""
+    await _with_one_gpu(sim)
+    (first,) = await sim.server.manifests(NODECLAIMS)
+    home = Key("", first["status"]["nodeName"])
+    await sim.apply(WORKSPACES, _manifest("throughput", rollout="surge"))
+    while not any(name == "w-1" and on for name, on in await _places(sim)):
+        await sim.run(1.0)
+    await sim.user.patch(NODES, home, {"spec": {"unschedulable": True}})
+    await sim.apply(WORKSPACES, _manifest("throughput", rollout="replace"))
+    await sim.converge()
+    await _is_up_to_date(sim, "throughput")
+    await _has_one_machine(sim)
+    (last,) = await sim.server.manifests(NODECLAIMS)
+    assert last["metadata"]["name"] != first["metadata"]["name"]
+    assert sim.cloud.launched == 2
+    return str(last["metadata"]["name"])
+
+
+async def _places(sim: Simulation) -> list[tuple[str, str]]:
+    pods = await sim.server.manifests(PODS)
+    return [(pod["metadata"]["name"], pod["spec"].get("nodeName", "")) for pod in pods]
+
+
+@pytest.mark.parametrize("way", ["deleted", "held", "evicted"])
+async def test_whoever_moved_keeps_its_machine_while_its_pod_is_replaced(way: str) -> None:
+    async with cluster(17) as sim:
+        held = await _moved(sim)
+        before = await _pod_uids(sim)
+        sim.kubelets.delay = sim.cloud.delay = lambda _: 3.0
+        pod = Key("default", "w-0")
+        if way == "evicted":
+            status = {"phase": "Failed", "reason": "Evicted"}
+            await sim.user.patch(PODS, pod, {"status": status}, subresource="status")
+        else:
+            holders = ["example.com/drain"] if way == "held" else None
+            await sim.user.patch(PODS, pod, {"metadata": {"finalizers": holders}})
+            await sim.delete(PODS, pod)
+        for second in range(40):
+            if way == "held" and second == 20:
+                await sim.user.patch(PODS, pod, {"metadata": {"finalizers": None}})
+            await sim.run(1.0)
+            (claim,) = await sim.server.manifests(NODECLAIMS)
+            assert claim["metadata"]["name"] == held
+            assert "deletionTimestamp" not in claim["metadata"]
+        await sim.converge()
+        assert await _pod_uids(sim) != before
+        await _is_up_to_date(sim, "throughput")
+        assert sim.cloud.launched == 2
 
 
 @pytest.mark.parametrize("trouble", ["quota", "capacity", "unauthorized"])

@@ -2,8 +2,8 @@
 
 Each is built with a catalogued model's published numbers and written as its config.json would be;
 what is read back has to be what the catalogue has as a literal. `transformers_configs.json` has
-them as transformers 5.19 writes them; `KAITO_UPDATE_GOLDEN=1 pytest -m extended` on this file writes
-it anew, which takes long only because the library imports torch.
+them as transformers 5.19 writes them; `KAITO_UPDATE_GOLDEN=1 pytest -m extended` on this file
+writes it anew, which takes long only because the library imports torch.
 """
 
 import json

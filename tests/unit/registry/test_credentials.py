@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kaito.registry.credentials import Login, read_credentials, user_credentials
+from kaito.registry.credentials import ANONYMOUS, Login, read_credentials, user_credentials
 from kaito.registry.errors import RegistryError
 
 
@@ -59,6 +59,15 @@ def test_a_credential_helper_is_left_out_and_said(
     found = user_credentials()
     assert found.logins == ()
     assert "credential helper 'desktop', which is not asked" in found.notes[0]
+
+
+def test_a_user_without_a_home_has_no_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert user_credentials() == ANONYMOUS
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"auths": {"r.io": {"auth": "?"}}}'])

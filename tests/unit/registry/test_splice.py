@@ -101,6 +101,41 @@ async def test_a_file_system_that_cannot_is_written_to(
     assert (tmp_path / "file").read_bytes() == bytes(10) + CONTENT
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP])
+async def test_a_system_that_cannot_is_read_from(
+    ends: tuple[socket.socket, socket.socket],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    def refusing(*_: int, **_rest: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "splice", refusing)
+    assert await take(*ends, tmp_path / "file", size=len(CONTENT)) == len(CONTENT)
+    assert (tmp_path / "file").read_bytes() == bytes(10) + CONTENT
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET]
+)
+async def test_a_network_that_fails_is_no_error_of_the_disk(
+    ends: tuple[socket.socket, socket.socket],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    def failing(*_: int, **_rest: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "splice", failing)
+    with pytest.raises(ExceptionGroup) as failed:
+        await take(*ends, tmp_path / "file", size=1000, content=CONTENT[:1000])
+    (cut,) = failed.value.exceptions
+    assert isinstance(cut, Cut)
+    assert str(cut) == os.strerror(number)
+
+
 async def test_a_full_disk_is_an_error_and_not_a_wait(
     ends: tuple[socket.socket, socket.socket], full_disk: int
 ) -> None:

@@ -63,6 +63,51 @@ def layers(number: int, prefix: str = "model.layers") -> dict[str, list[int]]:
         ),
         pytest.param(LLAMA, {"unknown.weight": [3, 3]}, "BF16", id="names that nobody knows"),
         pytest.param({}, {"model.embed_tokens.weight": [4, 9]}, "BF16", id="an empty config"),
+        pytest.param(
+            {
+                "text_config": {"model_type": "llama", "vocab_size": 4},
+                "vision_config": {"hidden_size": 5, "num_hidden_layers": 9},
+            },
+            {"language_model.model.embed_tokens.weight": [4, 8], **layers(2)},
+            "F16",
+            id="a width left to the class's default, as in llava-1.5",
+        ),
+        pytest.param(
+            {**LLAMA, "num_hidden_layers": 9, "text_config": {"model_type": "llama"}},
+            {"language_model.model.embed_tokens.weight": [4, 16], **layers(2)},
+            "F16",
+            id="a part that leaves everything to its class",
+        ),
+        pytest.param(
+            {"thinker_config": {"audio_config": {"d_model": 5}, "text_config": LLAMA}},
+            {"thinker.model.embed_tokens.weight": [4, 8], **layers(2, "thinker.model.layers")},
+            "BF16",
+            id="a part within a part",
+        ),
+        pytest.param(
+            {**LLAMA, "decoder": {"hidden_size": 16}}, {"decoder.embed_tokens.weight": [4, 16]},
+            "F32", id="a width of a part that is named otherwise",
+        ),
+        pytest.param(
+            {**LLAMA, "num_hidden_layers": 4},
+            {name: one for name, one in layers(4).items() if ".2." not in name},
+            "BF16",
+            id="a layer pruned away",
+        ),
+        pytest.param(
+            {**LLAMA, "num_hidden_layers": 4, "block_configs": []}, layers(3), "BF16",
+            id="the last layer pruned away, as in Nemotron-NAS",
+        ),
+        pytest.param(
+            LLAMA, layers(1, "mtp.layers"), "BF16", id="only layers of what may be another stack"
+        ),
+        pytest.param(
+            LLAMA, layers(1, "base_model.model.model.layers"), "F32", id="an adapter's names"
+        ),
+        pytest.param(
+            LLAMA, {"model.layers.0.self_attn.q_proj.lora_a": [8, 8]}, "F32",
+            id="an adapter with its base's names",
+        ),
     ],
 )  # fmt: skip
 def test_what_may_be_right_is_left_alone(
@@ -70,6 +115,22 @@ def test_what_may_be_right_is_left_alone(
 ) -> None:
     write(tmp_path, config, tensors, dtype=dtype)
     require_matching(tmp_path, ["model.safetensors"])
+
+
+def test_an_adapters_files_are_not_the_models(tmp_path: Path) -> None:
+    write(tmp_path, LLAMA, layers(1), dtype="BF16")
+    (tmp_path / "model.safetensors").rename(tmp_path / "adapter_model.safetensors")
+    require_matching(tmp_path, ["adapter_model.safetensors"])
+
+
+def test_the_language_models_part_is_what_its_weights_are_held_to(tmp_path: Path) -> None:
+    config = {"vision_config": {"hidden_size": 5, "num_hidden_layers": 1}, "text_config": LLAMA}
+    write(tmp_path, config, {"language_model.model.embed_tokens.weight": [4, 16]}, dtype="BF16")
+    with pytest.raises(ValueError, match=r"is 16 wide, where config\.json says 8:"):
+        require_matching(tmp_path, ["model.safetensors"])
+    write(tmp_path, config, layers(1, "language_model.model.layers"), dtype="BF16")
+    with pytest.raises(ValueError, match=r"have 1 layers, where config\.json says 2:"):
+        require_matching(tmp_path, ["model.safetensors"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A program's temporary folder goes with the program: real processes, ended in every way."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from kaito.runtimes.scratch import (
     LONGEST_NAME,
     LONGEST_NAME_OF_RAY,
     choose_base,
+    open_scratch,
     own_scratch,
     remove_abandoned,
 )
@@ -99,6 +102,42 @@ def test_a_child_that_was_forked_removes_nothing(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_where_nothing_can_be_locked_one_folder_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refusing)
+    scratch = open_scratch(tmp_path)
+    assert list(tmp_path.iterdir()) == [scratch.path]
+    assert remove_abandoned(tmp_path) == ()
+    scratch.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_new_files_are_somebody_elses_one_folder_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    scratch = open_scratch(tmp_path)
+    assert list(tmp_path.iterdir()) == [scratch.path]
+    scratch.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_always_taken_ends_in_an_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: int) -> None:
+        raise BlockingIOError(errno.EWOULDBLOCK, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(fcntl, "flock", refusing)
+    with pytest.raises(OSError, match="removed at once by somebody else"):
+        open_scratch(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_folders_of_other_names_and_links_are_nobodys_to_remove(tmp_path: Path) -> None:

@@ -31,10 +31,15 @@ _METADATA_ADDRESSES: Final = frozenset(
             "169.254.170.2",  # AWS ECS
             "168.63.129.16",  # Azure's host, a public address
             "100.100.100.200",  # Alibaba
+            "192.0.0.192",  # Oracle, an older one
             "fd00:ec2::254",  # AWS over IPv6
         ),
     )
 )
+_RESERVED: Final = ipaddress.IPv4Network("192.0.0.0/24")
+"""Of the IETF's protocols (RFC 6890); Python takes parts of it for public ones."""
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Leads to IPv4 addresses that the network chooses (RFC 8215)."""
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -57,13 +62,13 @@ def check_data_url(url: str, *, allow_private: bool = False) -> str:
     if problem := _check_form(url, parts, host):
         return problem
     address = _address(host)
-    if host in _METADATA_NAMES or address in _METADATA_ADDRESSES:
+    if host in _METADATA_NAMES or _is_metadata(address):
         return "data source URL must not target a local or metadata endpoint"
     if allow_private:
         return ""
     if host == "localhost" or host.endswith(".localhost"):
         return "data source URL must not target a local or metadata endpoint"
-    if address is not None and (address.is_multicast or not address.is_global):
+    if address is not None and not _is_public(address):
         return "data source URL must not target a loopback, private, or link-local address"
     return ""
 
@@ -104,13 +109,26 @@ def _address(host: str) -> Address | None:
     return _inside(address) if isinstance(address, ipaddress.IPv6Address) else address
 
 
+def _is_metadata(address: Address | None) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address in _LOCAL_NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) in _METADATA_ADDRESSES
+    return address in _METADATA_ADDRESSES
+
+
+def _is_public(address: Address) -> bool:
+    if address in _RESERVED or address in _LOCAL_NAT64:
+        return False
+    return address.is_global and not address.is_multicast
+
+
 def _inside(address: ipaddress.IPv6Address) -> Address:
     """The IPv4 address that an IPv6 one stands for, where it stands for one."""
     if address.ipv4_mapped or address.sixtofour:
         return address.ipv4_mapped or address.sixtofour or address
     low = int(address) & 0xFFFFFFFF
-    # 64:ff9b::/96 is NAT64's, ::/96 the form that IPv4-mapped addresses replaced.
-    if int(address) >> 32 in (0x0064_FF9B << 64, 0) and low > 1:
+    # 64:ff9b::/96 is NAT64's, ::ffff:0:0:0/96 stateless translation's, ::/96 the form that
+    # IPv4-mapped addresses replaced.
+    if int(address) >> 32 in (0x0064_FF9B << 64, 0xFFFF_0000, 0) and low > 1:
         return ipaddress.IPv4Address(low)
     return address
 

@@ -1,8 +1,9 @@
 """One loop over the declared names: what is missing is made, what differs is written again.
 
-Nothing is deleted: pools refer to a class as long as their nodes live, and Karpenter itself holds a
-class that is in use. Its keys are names of which there may be no object, so whoever runs the loop
-queues them once (`keys`).
+What the cache does not have may be there all the same, and be somebody else's: so a class is made
+only where the API server has none of the name either. Nothing is deleted: pools refer to a class as
+long as their nodes live, and Karpenter itself holds a class that is in use. Its keys are names of
+which there may be no object, so whoever runs the loop queues them once (`keys`).
 """
 
 from dataclasses import dataclass
@@ -59,5 +60,5 @@ class NodeClassController:
             return Decision(why=(f"{name} is somebody else's and is used as it is",))
         if is_current(live, wanted) or (live is not None and live.metadata.is_deleting):
             return NOTHING
-        apply = Apply(resource=self.declared.resource, manifest=wanted)
+        apply = Apply(resource=self.declared.resource, manifest=wanted, is_new=live is None)
         return Decision(actions=(apply,), why=(f"{name} is written as declared",))

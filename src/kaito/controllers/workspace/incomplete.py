@@ -1,14 +1,16 @@
 """Several nodes that never become whole: those that came are given back, and asked for again. Pure.
 
 A model over several nodes starts when all are there. Where one never comes (a quota for one of two)
-the others cost money for nothing, so after `give_back_after` all of them are let go. They are asked
-for again after five minutes, ten, twenty, up to an hour. What is remembered of it stands in
-`status.givenBack`, and is written before anything is deleted: whoever dies in between goes on.
+the others cost money for nothing, so after `give_back_after` without all of them they are let go.
+A node that is away for a moment costs nobody the others. They are asked for again after five
+minutes, ten, twenty, up to an hour. What is remembered of it stands in `status.givenBack`, and is
+written before anything is deleted: whoever dies in between goes on.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from kaito.api import conditions
 from kaito.api.meta import Condition
 from kaito.api.nodeclaim import LAUNCHED, NodeClaim
 from kaito.api.workspace import NODE_CLAIM_READY, RESOURCE_READY, GivenBackStatus
@@ -37,10 +39,11 @@ def give_back_incomplete(
     if before is not None and (left := _pause_left(before, now)) > 0:
         return _let_go(observed, before, left, settings)
     claims = [c for c in observed.supply.claims if not c.metadata.is_deleting]
-    if not any(map(_has_launched, claims)):
-        # Nothing costs anything yet, and whoever waits longest is served first.
+    if _are_all_ready(claims, wanted) or not any(map(_has_launched, claims)):
+        # All came, and what keeps a node away now is no reason to end the machines; or nothing
+        # costs anything yet, and whoever waits longest is served first.
         return replace(step, given_back=before)
-    patience = (limit - _age(claims, now)).total_seconds()
+    patience = (limit - _waited(observed, claims, now)).total_seconds()
     if patience > 0:
         return replace(step, given_back=before, requeue_after=patience)
     times = 1 + (before.times if before else 0)
@@ -108,10 +111,19 @@ def _pause_left(given: GivenBackStatus, now: datetime) -> float:
     return (given.at + _pause_after(given) - now).total_seconds()
 
 
-def _age(claims: list[NodeClaim], now: datetime) -> timedelta:
-    """Of the oldest, by the API server's own stamp."""
-    made = [c.metadata.creation_timestamp for c in claims if c.metadata.creation_timestamp]
-    return now - min(made) if made else timedelta()
+def _waited(observed: Observed, claims: list[NodeClaim], now: datetime) -> timedelta:
+    """Since all were asked for, and since all were there, had they been; by stamps in the API."""
+    since = [c.metadata.creation_timestamp for c in claims]
+    found = conditions.find(observed.workspace.status.conditions, RESOURCE_READY)
+    if found is None or found.is_true:
+        # They were all there until now.
+        return timedelta()
+    stamps = [stamp for stamp in (*since, found.last_transition_time) if stamp]
+    return now - max(stamps) if stamps else timedelta()
+
+
+def _are_all_ready(claims: list[NodeClaim], wanted: Wanted) -> bool:
+    return len(claims) >= wanted.count and all(claim.is_ready for claim in claims)
 
 
 def _has_launched(claim: NodeClaim) -> bool:

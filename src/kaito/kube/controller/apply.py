@@ -55,8 +55,9 @@ class Executor:
         unless every write has succeeded.
 
         Raises:
-            errors.ApiError: `Conflict` when the decision was made on an outdated reading; the
-                caller looks again. What was done before stays done: every action is idempotent.
+            errors.ApiError: `Conflict`, or `AlreadyExists` of what should be new, when the decision
+                was made on an outdated reading; the caller looks again. What was done before stays
+                done: every action is idempotent.
         """
         notes: list[Note] = []
         for action in decision.actions:
@@ -77,9 +78,7 @@ class Executor:
                 case Create():
                     await self._create(action)
                 case Apply():
-                    await self._client.apply(
-                        action.resource, action.manifest, manager=self._manager
-                    )
+                    await self._apply(action)
                 case Patch():
                     await self._patch(action)
                 case Delete():
@@ -107,6 +106,14 @@ class Executor:
             manager=self._manager,
             subresource=action.subresource,
         )
+
+    async def _apply(self, action: Apply) -> None:
+        if action.is_new:
+            # Apply knows no such condition; asking first leaves only the moment between the two.
+            await self._client.create(
+                action.resource, action.manifest, manager=self._manager, is_rehearsal=True
+            )
+        await self._client.apply(action.resource, action.manifest, manager=self._manager)
 
     async def _patch(self, action: Patch) -> None:
         await self._client.patch(

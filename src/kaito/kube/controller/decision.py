@@ -35,6 +35,11 @@ class Apply:
 
     resource: Resource[Any]
     manifest: Manifest
+    is_new: bool = False
+    """Nobody is to have an object of that name: where one is there by now, this is a conflict.
+
+    A `Create` would own the fields in a way that no later apply can take one of them back.
+    """
     note: Note | None = None
 
 

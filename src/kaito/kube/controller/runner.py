@@ -162,7 +162,7 @@ class Loop:
         outcome: Outcome = "error"
         try:
             done = await self._pass(reader, key)
-        except errors.Conflict:
+        except (errors.Conflict, errors.AlreadyExists):
             # The reading was outdated; the watch that will correct it is on its way.
             outcome = "conflict"
             self.queue.add_failed(key, sooner=True)

@@ -18,6 +18,8 @@ from kaito.runtimes.tuning.ranks import is_first_rank, rank
 from kaito.runtimes.tuning.settings import Settings, read_settings
 
 _DOWNLOADS: Final = ".downloads"
+_FINGERPRINT_LENGTH: Final = 12
+"""Of a fingerprint in a folder's name."""
 _AMPLE_BYTES: Final = 20 * GIB
 """Free on a volume: it takes downloads even where the node's disk has more."""
 
@@ -54,7 +56,7 @@ class Job:
     def scratch(self) -> Path:
         """Where everything else goes."""
         # Jobs on one machine may share the folder: a file of the same name may be another's.
-        return _scratch(self.arguments) / self.fingerprint[:12]
+        return _scratch(self.arguments) / self.fingerprint[:_FINGERPRINT_LENGTH]
 
     @property
     def downloads(self) -> Path:
@@ -71,9 +73,15 @@ class Job:
         for folder in (self._kept_downloads, self.scratch / "data"):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def remove_downloads_of_others(self) -> None:
+        """Free what jobs before this one left in its results: nobody goes on with that."""
+        for folder in self.results.glob(f"{_DOWNLOADS}-{'[0-9a-f]' * _FINGERPRINT_LENGTH}"):
+            if folder != self._kept_downloads:
+                shutil.rmtree(folder, ignore_errors=True)
+
     @property
     def _kept_downloads(self) -> Path:
-        return self.results / f"{_DOWNLOADS}-{self.fingerprint[:12]}"
+        return self.results / f"{_DOWNLOADS}-{self.fingerprint[:_FINGERPRINT_LENGTH]}"
 
     def tell_rows(self, rows: int, item: str) -> None:
         """The preflight read some more rows; and ends here where the job was told to stop."""
@@ -97,7 +105,7 @@ def open_job(arguments: TuningArguments, board: Board, clock: Clock) -> Job:
     if not settings.data.shows_samples and ledger.record.answers:
         # Of an earlier job in the same results: what is told now is told without them.
         ledger.update(answers=())
-    return Job(
+    job = Job(
         arguments=arguments,
         settings=settings,
         fingerprint=job_fingerprint(arguments, text),
@@ -106,6 +114,9 @@ def open_job(arguments: TuningArguments, board: Board, clock: Clock) -> Job:
         clock=clock,
         stop=threading.Event(),
     )
+    if is_first_rank():
+        job.remove_downloads_of_others()
+    return job
 
 
 def has_room(volume: Path, scratch: Path) -> bool:

@@ -88,9 +88,9 @@ async def _run(job: Job) -> None:
         completed = Completed(job=job.fingerprint, digest=digest)
         if is_first_rank():
             await asyncio.to_thread(write_completed, job.results, completed)
-        await asyncio.to_thread(job.remove_downloads)
     else:
         logger.info("training is over already", extra=facts(results=str(job.results)))
+    await asyncio.to_thread(job.remove_downloads)
     if is_first_rank():
         await _deliver(job, completed)
 

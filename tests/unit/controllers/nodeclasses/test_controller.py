@@ -34,22 +34,24 @@ async def decided(controller: NodeClassController, name: str, *items: Object) ->
     return controller.decide(observed, NOW) if observed else None
 
 
-def written(decision: Decision | None) -> Manifest:
+def written(decision: Decision | None, *, is_new: bool = False) -> Manifest:
     assert decision is not None
     (action,) = decision.actions
     assert isinstance(action, Apply)
+    assert action.is_new == is_new, "only what is not there must not be there by then"
     return action.manifest
 
 
 async def test_a_class_that_is_missing_is_written_as_declared() -> None:
-    manifest = written(await decided(keeper(imageFamily="Ubuntu2204"), "ubuntu"))
+    manifest = written(await decided(keeper(imageFamily="Ubuntu2204"), "ubuntu"), is_new=True)
     assert manifest["apiVersion"] == "karpenter.azure.com/v1beta1"
     assert manifest["spec"] == {"imageFamily": "Ubuntu2204"}
     assert manifest["metadata"]["labels"] == {labels.KARPENTER_MANAGED_BY: "kaito"}
 
 
 async def test_one_that_is_as_declared_is_left_alone_and_one_that_differs_is_not() -> None:
-    live = msgspec.convert(written(await decided(keeper(osDiskSizeGB=300), "ubuntu")), Object)
+    made = written(await decided(keeper(osDiskSizeGB=300), "ubuntu"), is_new=True)
+    live = msgspec.convert(made, Object)
     same = await decided(keeper(osDiskSizeGB=300), "ubuntu", live)
     assert same is not None
     assert same.actions == ()

@@ -90,6 +90,22 @@ async def test_applying_owns_exactly_the_fields_that_are_named(client: Client) -
     assert await data(client) == {"theirs": "1", "x": "2"}
 
 
+async def test_applying_what_should_be_new_leaves_alone_what_is_there(client: Client) -> None:
+    await client.create(CONFIGMAPS, configmap(theirs="1"), manager="someone")
+    ours = Apply(resource=CONFIGMAPS, manifest=configmap(theirs="2"), is_new=True)
+    with pytest.raises(errors.AlreadyExists):
+        await carry_out(client, ours)
+    assert await data(client) == {"theirs": "1"}
+
+
+async def test_what_was_applied_as_new_loses_a_field_that_is_named_no_more(client: Client) -> None:
+    new = Apply(resource=CONFIGMAPS, manifest=configmap(x="1", y="1"), is_new=True)
+    await carry_out(client, new)
+    assert await data(client) == {"x": "1", "y": "1"}
+    await carry_out(client, Apply(resource=CONFIGMAPS, manifest=configmap(x="2")))
+    assert await data(client) == {"x": "2"}
+
+
 @pytest.mark.parametrize(
     "action",
     [

@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from kaito.api.core import CONFIGMAPS, SECRETS, ConfigMap
 from kaito.api.meta import Key, Manifest, Object, owner_reference
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.base.clock import SystemClock, settle
 from kaito.kube.cache import Reader
 from kaito.kube.client import Client
-from kaito.kube.controller.decision import Create, Decision, Patch
+from kaito.kube.controller.decision import Action, Apply, Create, Decision, Patch
 from kaito.kube.controller.runner import Runner, Watch, its_own_key, key_of_controller
 
 PATIENCE = 10.0
@@ -106,15 +108,24 @@ async def test_a_pass_that_breaks_is_logged_and_made_again(client: Client, caplo
     assert record.kaito_facts["key"] == A
 
 
+STALE = {"metadata": {"resourceVersion": "1"}, "data": {"x": "y"}}
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Patch(resource=CONFIGMAPS, key=A, patch=STALE),
+        Apply(resource=CONFIGMAPS, manifest=manifest("ConfigMap", "a"), is_new=True),
+    ],
+)
 async def test_an_outdated_reading_is_decided_again_without_noise(
-    client: Client, caplog: Any
+    client: Client, caplog: Any, refused: Action
 ) -> None:
     class Stubborn(Copier):
         def decide(self, observed: ConfigMap, now: datetime) -> Decision:
             if self.passes > 1:
                 return super().decide(observed, now)
-            stale = {"metadata": {"resourceVersion": "1"}, "data": {"x": "y"}}
-            return Decision(actions=(Patch(resource=CONFIGMAPS, key=A, patch=stale),))
+            return Decision(actions=(refused,))
 
     await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
     async with running(client, Stubborn()) as runner:

@@ -27,6 +27,8 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
+ASSISTANT = "<\uff5cAssistant\uff5c>"
+"""DeepSeek's turn begins."""
 QUESTION = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Is it warmer in Rome?"},
@@ -86,6 +88,22 @@ def test_deepseeks_thoughts_of_earlier_turns_are_not_shown() -> None:
     said = render("deepseekr1", [QUESTION[1], earlier, QUESTION[1]])
     assert "Hello" in said
     assert "hm" not in said
+
+
+@pytest.mark.parametrize("name", ["deepseekr1", "deepseekv3"])
+def test_deepseek_is_asked_for_an_answer_whoever_spoke_last_but_itself(name: str) -> None:
+    asked = render(name, QUESTION).rpartition(ASSISTANT)[2]
+    for role in ("system", "developer", "user"):
+        assert render(name, [{"role": role, "content": "Hi"}]).endswith(ASSISTANT + asked)
+    # A call's results are gone on from, and an answer is whole.
+    for said in (ANSWERED, [QUESTION[1], {"role": "assistant", "content": "No."}]):
+        assert not render(name, said).endswith(ASSISTANT + asked)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_without_words_is_written_as_one(name: str) -> None:
+    said = render(name, [QUESTION[1], {"role": "assistant", "content": None}, QUESTION[1]])
+    assert "None" not in said
 
 
 def test_gemmas_pictures_are_one_token_each() -> None:

@@ -3,16 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from faulty_site import running_site
 from tuning_data import make_samples, write_jsonl
 
 from kaito.api.report import TuningReport
-from kaito.api.tuning_job import TuningArguments
+from kaito.api.tuning_job import ADAPTER, TuningArguments
 from kaito.api.tuning_record import Answer, TuningRecord
 from kaito.base.clock import SystemClock
 from kaito.runtimes.reporting import Board
 from kaito.runtimes.tuning.job import Job, has_room, open_job
 from kaito.runtimes.tuning.ledger import Ledger
+from kaito.runtimes.tuning.result import ADAPTER_FILES, Completed, write_completed
+from kaito.runtimes.tuning.run import run_job
+from kaito.runtimes.tuning.sources.arrived import digest_file
 from kaito.runtimes.tuning.sources.collect import collect_data
 
 SECRET = "the patient's name"
@@ -67,6 +71,45 @@ def test_another_jobs_downloads_are_not_gone_on_with(tmp_path: Path) -> None:
     one, other = (new_pod(tmp_path, "pod", url=(f"https://a/{n}",)) for n in (1, 2))
 
     assert one.downloads != other.downloads
+
+
+def test_what_another_job_left_on_the_volume_goes_when_this_one_opens(tmp_path: Path) -> None:
+    other = new_pod(tmp_path, "pod", url=("https://a/1",))
+    other.downloads.mkdir(parents=True)
+    (tmp_path / "volume" / ".downloads-of-mine").mkdir()
+    mine = new_pod(tmp_path, "pod", url=("https://a/2",))
+    mine.downloads.mkdir(parents=True)
+
+    again = new_pod(tmp_path, "pod", url=("https://a/2",))
+
+    assert not other.downloads.parent.exists()
+    assert again.downloads.is_dir()
+    assert (tmp_path / "volume" / ".downloads-of-mine").is_dir()
+
+
+def test_what_another_job_left_is_the_first_ranks_to_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = new_pod(tmp_path, "pod", url=("https://a/1",))
+    other.downloads.mkdir(parents=True)
+    monkeypatch.setenv("RANK", "1")
+    new_pod(tmp_path, "pod", url=("https://a/2",))
+
+    assert list((tmp_path / "volume").glob(".downloads-*"))
+
+
+async def test_a_pod_after_the_trainings_end_frees_what_the_one_before_left(
+    tmp_path: Path,
+) -> None:
+    job = new_pod(tmp_path, "pod", url=("https://a/1",))
+    job.downloads.mkdir(parents=True)
+    (job.results / ADAPTER).mkdir()
+    (job.results / ADAPTER / ADAPTER_FILES[1]).write_bytes(b"weights")
+    digest = digest_file(job.results / ADAPTER / ADAPTER_FILES[1])
+    write_completed(job.results, Completed(job=job.fingerprint, digest=digest))
+
+    assert (await run_job(job)).state == "Done"
+    assert not list(job.results.glob(".downloads-*"))
 
 
 def test_a_volume_on_the_scratchs_own_disk_has_room_for_what_that_has(tmp_path: Path) -> None:

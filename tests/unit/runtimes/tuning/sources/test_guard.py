@@ -82,6 +82,12 @@ async def test_what_is_private_as_written_is_not_asked_of_the_proxy_either(
     assert hub.asked == []
 
 
+@pytest.mark.parametrize("address", ["192.0.0.192", "192.0.0.7", "64:ff9b:1::7f00:1"])
+def test_a_name_that_leads_to_a_reserved_address_is_refused(address: str) -> None:
+    with pytest.raises(DataRefused, match="resolves to"):
+        Guard().check_address("data.example", address)
+
+
 async def test_a_redirect_inward_is_not_asked_of_the_proxy(
     hub: pretend_hub.Hub, tmp_path: Path
 ) -> None:
