@@ -4,10 +4,8 @@ huggingface.co is a loopback server behind a proxy that the plane, and so its po
 the preset's weights are a tiny Phi-3 that was imported; the registry is a real one.
 """
 
-import base64
 import json
 import re
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 import tuning_data
 from planes import RunningPlane, running_plane
 from tiny_models import make_tiny_phi3
+from tuning_documents import push_secret
 
 NAME = "workspace-phi-3-mini"
 PRESET = "phi-3-mini-4k-instruct"
@@ -77,7 +76,8 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tuned]:
         running_plane(folder / "state", **hub.environment) as plane,
     ):
         plane.kaito("models", "import", PRESET, str(model))
-        plane.kubectl("apply", "-f", "-", stdin=json.dumps(_secret(registry)))
+        secret = push_secret(registry, "registry-secret")
+        plane.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
         plane.kubectl("apply", "-f", "-", stdin=_filled_in(registry))
         ended = ("wait", f"workspace/{NAME}", "--for=condition=WorkspaceReady", "--timeout=240s")
         waited = plane.kubectl(*ended, check=False, timeout=250)
@@ -100,23 +100,6 @@ def _filled_in(registry: str) -> str:
     return MANIFEST.replace(
         "ACR_REPO_HERE.azurecr.io/IMAGE_NAME_HERE", f"{registry}/phi-3-adapter"
     ).replace("ACR_REGISTRY_SECRET_HERE", "registry-secret")
-
-
-def _pair() -> str:
-    pair = f"{docker_registry.USER}:{docker_registry.PASSWORD}".encode()
-    return base64.b64encode(pair).decode()
-
-
-def _secret(registry: str) -> dict[str, Any]:
-    """As `kubectl create secret docker-registry` makes it."""
-    auths = {"auths": {registry: {"auth": _pair()}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "registry-secret"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": json.dumps(auths)},
-    }
 
 
 def _is_true(workspace: Any, condition: str) -> bool:
@@ -146,16 +129,8 @@ def test_the_adapter_is_in_the_registry_and_names_its_model(tuned: Tuned) -> Non
     pattern = rf"{re.escape(tuned.registry)}/phi-3-adapter(:0\.0\.1)?@(sha256:[0-9a-f]{{64}})"
     named = re.fullmatch(pattern, result)
     assert named, result
-    request = urllib.request.Request(
-        f"http://{tuned.registry}/v2/phi-3-adapter/manifests/0.0.1",
-        headers={
-            "Authorization": f"Basic {_pair()}",
-            "Accept": "application/vnd.oci.image.manifest.v1+json",
-        },
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.headers["Docker-Content-Digest"] == named[2]
-        manifest = json.load(answer)
+    manifest, digest = docker_registry.read_manifest(tuned.registry, "phi-3-adapter", "0.0.1")
+    assert digest == named[2]
     assert manifest["annotations"]["sh.kaito.model.name"] == PRESET
 
 

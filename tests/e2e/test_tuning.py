@@ -4,19 +4,20 @@ One plane tunes smollm2-135m on Python's documentation and one taught fact, push
 registry that wants a password, and serves it beside the base model.
 """
 
-import base64
 import json
 import re
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import docker_registry
 import pytest
 import tuning_data
 from planes import RunningPlane, running_plane
+from tuning_documents import push_secret, settings_map, tuning_workspace, volume
+
+from kaito.api.meta import Manifest
 
 MODEL = "smollm2-135m-instruct"
 TUNING, SERVING = "teach", "teach-serving"
@@ -45,23 +46,11 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
         docker_registry.running_registry(folder / "registry", has_auth=True) as registry,
         running_plane(folder / "state") as plane,
     ):
-        plane.kubectl("apply", "-f", "-", stdin=json.dumps(_secret(registry)))
+        plane.kubectl("apply", "-f", "-", stdin=json.dumps(push_secret(registry, "push")))
         for document in _documents(registry, data):
             plane.kubectl("apply", "-f", "-", stdin=json.dumps(document))
         plane.kaito("tune", "status", TUNING, "--watch", timeout=600)
         yield Taught(plane=plane, registry=registry, folder=folder)
-
-
-def _secret(registry: str) -> dict[str, Any]:
-    pair = f"{docker_registry.USER}:{docker_registry.PASSWORD}".encode()
-    auths = {"auths": {registry: {"auth": base64.b64encode(pair).decode()}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "push"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": json.dumps(auths)},
-    }
 
 
 STEPS = 14
@@ -73,30 +62,17 @@ training_config:
 """
 
 
-def _documents(registry: str, data: Path) -> tuple[dict[str, Any], ...]:
-    config = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "teach-settings"},
-        "data": {"training_config.yaml": _SETTINGS},
+def _documents(registry: str, data: Path) -> tuple[Manifest, ...]:
+    tuning = {
+        "method": "QLoRA",
+        "config": "teach-settings",
+        "input": volume(data),
+        "output": {"image": f"{registry}/adapters/teach:1", "imagePushSecret": "push"},
     }
-    workspace = {
-        "apiVersion": "kaito.sh/v1beta1",
-        "kind": "Workspace",
-        "metadata": {"name": TUNING},
-        "resource": {
-            "instanceType": "Standard_NC24ads_A100_v4",
-            "labelSelector": {"matchLabels": {"apps": TUNING}},
-        },
-        "tuning": {
-            "preset": {"name": MODEL},
-            "method": "QLoRA",
-            "config": "teach-settings",
-            "input": {"volumeSource": {"hostPath": {"path": str(data)}}},
-            "output": {"image": f"{registry}/adapters/teach:1", "imagePushSecret": "push"},
-        },
-    }
-    return (config, workspace)
+    return (
+        settings_map("teach-settings", _SETTINGS),
+        tuning_workspace(TUNING, MODEL, tuning),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +112,7 @@ def test_the_job_succeeds_and_says_where_the_adapter_went(taught: Taught) -> Non
 
 
 def test_the_pushed_manifest_says_what_it_was_made_from(taught: Taught) -> None:
-    pair = f"{docker_registry.USER}:{docker_registry.PASSWORD}".encode()
-    request = urllib.request.Request(
-        f"http://{taught.registry}/v2/adapters/teach/manifests/1",
-        headers={
-            "Authorization": f"Basic {base64.b64encode(pair).decode()}",
-            "Accept": "application/vnd.oci.image.manifest.v1+json",
-        },
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        manifest = json.load(answer)
+    manifest, _ = docker_registry.read_manifest(taught.registry, "adapters/teach", "1")
     said, status = manifest["annotations"], taught.plane.get("workspace", TUNING)["status"]
     assert said["sh.kaito.model.name"] == MODEL
     assert said["sh.kaito.base.model"] == "HuggingFaceTB/SmolLM2-135M-Instruct"

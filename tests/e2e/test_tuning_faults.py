@@ -4,7 +4,6 @@ Real trainers on a tiny Phi-3, a site that misbehaves, a real registry with a pa
 faults without a plane, and in seconds: `tests/integration/tuning/test_faults.py`.
 """
 
-import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import tuning_data
 from faulty_site import FaultySite, running_site
 from planes import RunningPlane, running_plane
 from tiny_models import make_tiny_phi3
+from tuning_documents import push_secret, settings_map, tuning_workspace, volume
 
 from kaito.base.quantity import GIB
 
@@ -143,8 +143,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         small = held.enter_context(small_disk(folder / "full"))
         plane = held.enter_context(running_plane(folder / "state"))
         plane.kaito("models", "import", PRESET, str(model))
-        configs = (_config("quick", SETTINGS), _config("large", TOO_LARGE))
-        for document in (_secret(registry), *configs):
+        configs = (settings_map("quick", SETTINGS), settings_map("large", TOO_LARGE))
+        for document in (push_secret(registry, "push", password="not-the-password"), *configs):
             plane.kubectl("apply", "-f", "-", stdin=json.dumps(document))
         yield Faulty(plane=plane, site=site, registry=registry, folder=folder, has_small_disk=small)
 
@@ -161,54 +161,19 @@ def small_disk(folder: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def _secret(registry: str) -> dict[str, Any]:
-    pair = f"{docker_registry.USER}:not-the-password".encode()
-    auths = {"auths": {registry: {"auth": base64.b64encode(pair).decode()}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "push"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": json.dumps(auths)},
-    }
-
-
-def _config(name: str, text: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name},
-        "data": {"training_config.yaml": text},
-    }
-
-
 def _workspace(name: str, case: Case, faulty: Faulty) -> dict[str, Any]:
     folder, registry, site = faulty.folder, faulty.registry, faulty.site.url
     source: dict[str, Any] = {"urls": [f"{site}{case.url}"]}
     if case.volume:
-        source = {"volumeSource": {"hostPath": {"path": str(folder / case.volume)}}}
+        source = volume(folder / case.volume)
     output: dict[str, Any] = {
         "image": case.image.replace("REGISTRY", registry) or f"{registry}/any:1",
         "imagePushSecret": "push",
     }
     if case.output:
-        output = {"volumeSource": {"hostPath": {"path": str(folder / case.output)}}}
-    return {
-        "apiVersion": "kaito.sh/v1beta1",
-        "kind": "Workspace",
-        "metadata": {"name": name},
-        "resource": {
-            "instanceType": "Standard_NC24ads_A100_v4",
-            "labelSelector": {"matchLabels": {"apps": name}},
-        },
-        "tuning": {
-            "preset": {"name": PRESET},
-            "method": "lora",
-            "config": case.settings,
-            "input": source,
-            "output": output,
-        },
-    }
+        output = volume(folder / case.output)
+    tuning = {"method": "lora", "config": case.settings, "input": source, "output": output}
+    return tuning_workspace(name, PRESET, tuning)
 
 
 def _standing(plane: RunningPlane, name: str, reason: str) -> tuple[dict[str, Any], str]:

@@ -15,7 +15,9 @@ import pytest
 import tuning_data
 from planes import RunningPlane, running_plane
 from tiny_models import make_tiny_phi3
+from tuning_documents import settings_map, tuning_workspace, volume
 
+from kaito.api.meta import Manifest
 from kaito.api.tuning_job import CHECKPOINTS, REPORT_FILE
 from kaito.api.tuning_record import TuningRecord, parse_tuning_record
 
@@ -69,33 +71,17 @@ def paused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paused]:
         yield Paused(plane=plane, results=results, stopped=stopped, said=said)
 
 
-def _documents(folder: Path) -> tuple[object, ...]:
-    def volume(name: str) -> object:
-        return {"volumeSource": {"hostPath": {"path": str(folder / name)}}}
-
-    config = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "paused-settings"},
-        "data": {"training_config.yaml": _SETTINGS},
+def _documents(folder: Path) -> tuple[Manifest, ...]:
+    tuning = {
+        "method": "lora",
+        "config": "paused-settings",
+        "input": volume(folder / "data"),
+        "output": volume(folder / "results"),
     }
-    workspace = {
-        "apiVersion": "kaito.sh/v1beta1",
-        "kind": "Workspace",
-        "metadata": {"name": NAME},
-        "resource": {
-            "instanceType": "Standard_NC24ads_A100_v4",
-            "labelSelector": {"matchLabels": {"apps": NAME}},
-        },
-        "tuning": {
-            "preset": {"name": PRESET},
-            "method": "lora",
-            "config": "paused-settings",
-            "input": volume("data"),
-            "output": volume("results"),
-        },
-    }
-    return (config, workspace)
+    return (
+        settings_map("paused-settings", _SETTINGS),
+        tuning_workspace(NAME, PRESET, tuning),
+    )
 
 
 def _wait(plane: RunningPlane, what: str) -> None:

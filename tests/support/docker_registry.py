@@ -4,16 +4,21 @@ KAITO_TEST_REGISTRY or PATH name the program; else it is unpacked once into .cac
 package that apt downloads, without installing anything.
 """
 
+import base64
+import json
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from kaito.api.meta import Manifest
 
 _PACKAGE = "docker-registry"
 _CACHE = Path(__file__).resolve().parents[2] / ".cache" / "tools"
@@ -80,6 +85,20 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             continue
     raise RuntimeError("docker-registry does not listen")
+
+
+def read_manifest(registry: str, repository: str, tag: str) -> tuple[Manifest, str]:
+    """A manifest as the tests' own user may read it, and its digest."""
+    pair = f"{USER}:{PASSWORD}".encode()
+    request = urllib.request.Request(
+        f"http://{registry}/v2/{repository}/manifests/{tag}",
+        headers={
+            "Authorization": f"Basic {base64.b64encode(pair).decode()}",
+            "Accept": "application/vnd.oci.image.manifest.v1+json",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer), answer.headers["Docker-Content-Digest"]
 
 
 def _free_port() -> int:

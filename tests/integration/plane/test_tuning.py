@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from planes import RunningPlane, running_plane
+from tuning_documents import tuning_workspace
+
+from kaito.api.meta import Manifest
 
 NAME = "tune"
 
@@ -28,22 +30,13 @@ def tuning(plane: RunningPlane) -> Iterator[RunningPlane]:
     assert plane.get("jobs,pods,nodeclaims")["items"] == []
 
 
-def _workspace() -> dict[str, Any]:
-    return {
-        "apiVersion": "kaito.sh/v1beta1",
-        "kind": "Workspace",
-        "metadata": {"name": NAME},
-        "resource": {
-            "instanceType": "Standard_NC24ads_A100_v4",
-            "labelSelector": {"matchLabels": {"apps": NAME}},
-        },
-        "tuning": {
-            "preset": {"name": "phi-3-mini-4k-instruct"},
-            "method": "QLoRA",
-            "input": {"urls": ["https://example.com/a.jsonl"]},
-            "output": {"image": "registry.example.com/a:1", "imagePushSecret": "push"},
-        },
+def _workspace() -> Manifest:
+    tuning = {
+        "method": "QLoRA",
+        "input": {"urls": ["https://example.com/a.jsonl"]},
+        "output": {"image": "registry.example.com/a:1", "imagePushSecret": "push"},
     }
+    return tuning_workspace(NAME, "phi-3-mini-4k-instruct", tuning)
 
 
 def _wait(plane: RunningPlane, reason: str) -> None:
