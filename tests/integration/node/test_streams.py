@@ -1,7 +1,9 @@
 """Logs, exec, attach and port-forward of pods that really run, asked for as the API server asks."""
 
 import asyncio
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.integration.node.plane import PATIENCE, Plane
@@ -116,6 +118,25 @@ async def test_a_command_runs_with_the_containers_environment_folder_and_mounts(
         agent, pod, "sh", "-c", "until cat file; do :; done; echo $GREETING >&2; exit 4"
     )
     assert (out, err.split(b"\n")[-2], code) == (b"made\n", b"hello", 4)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="a container's own files need bubblewrap")
+async def test_a_command_sees_what_its_container_wrote_beside_its_volumes(
+    plane: Plane, agent: NodeAgent, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    pod = await plane.run_pod(
+        "web",
+        "sh",
+        "-c",
+        f"echo made > {own}; exec sleep 4321",
+        container={"volumeMounts": [{"name": "box", "mountPath": f"{tmp_path}/box"}]},
+        volumes=[{"name": "box", "emptyDir": {}}],
+    )
+    await plane.until_ready(pod)
+    out, _, code = await command(agent, pod, "sh", "-c", f"until cat {own}; do :; done")
+    assert (out, code) == (b"made\n", 0)
+    assert not own.exists()
 
 
 async def test_a_stream_that_was_not_asked_for_stays_silent(plane: Plane, agent: NodeAgent) -> None:

@@ -35,6 +35,7 @@ from kaito.local.node.proxy_rules import ALL_SERVICES
 from kaito.local.node.sandbox import find_bwrap
 from kaito.local.node.sources import ALL_CLAIMS, ALL_CONFIGMAPS, ALL_SECRETS, CachedSources
 from kaito.local.node.streams import NodeStreams
+from kaito.local.node.view import find_nsenter
 from kaito.local.node.volumes import Volumes
 from kaito.planner.machine import Machine
 
@@ -66,7 +67,8 @@ class NodeAgent:
         self._settings = settings
         self._clock = clock
         self._runtime = ContainerRuntime(settings.state, clock=clock)
-        self._commands = Commands(self._runtime, clock=clock)
+        nsenter = find_nsenter(settings.environment)
+        self._commands = Commands(self._runtime, clock=clock, nsenter=nsenter)
         self._checker = Checker(self._commands, clock=clock)
         self._informers = Informers(client, clock=clock)
         self._events = Events(Recorder(client, component=COMPONENT, clock=clock))

@@ -7,7 +7,7 @@ container, and is marked so that the next start of the agent finds it if this on
 import os
 import pty
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,11 +19,15 @@ from kaito.local.node.process import EXEC_MARK, ContainerRuntime
 from kaito.local.node.run_files import RunSpec
 from kaito.local.node.spawn import Child, spawn
 from kaito.local.node.translation import translate_all
+from kaito.local.node.view import IN_FOLDER, View, find_inner, open_view
 from kaito.local.node.waiting import ends_within
 
 _LONGEST_OUTPUT = 10 * 1024
 """Bytes of a probe's output that are kept (the kubelet's limit)."""
-_ENTER = 'cd "$0" && exec "$@"'
+
+
+_SANDBOX_WITHIN = 5.0
+"""Seconds for a container's mounts to be there; then a command makes its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class Result:
 class Commands:
     """Commands in the containers of one runtime."""
 
-    def __init__(self, runtime: ContainerRuntime, *, clock: Clock) -> None:
+    def __init__(self, runtime: ContainerRuntime, *, clock: Clock, nsenter: str = "") -> None:
+        """Without `nsenter` a command sees the container's mounts, but copies of its folders."""
         self._runtime = runtime
         self._clock = clock
+        self._nsenter = nsenter
 
-    def start(
+    async def start(
         self,
         run: RunId,
         command: Sequence[str],
@@ -52,18 +58,41 @@ class Commands:
     ) -> ExecSession:
         """Start a command; `SpawnFailed` when it does not exist. The caller kills it at the end."""
         spec = self._runtime.spec(run)
-        argv = _inside(spec, command)
+        _require_program(spec, command)
         env = {**spec.env, **self._runtime.marks(run), EXEC_MARK: "1"}
-        if tty:
-            child, streams = _start_on_terminal(argv, {"TERM": "xterm", **env})
-        else:
-            child, streams = _start_on_pipes(argv, env, stdin=stdin)
+        way = await self._way(run, spec)
+        argv = [*way.argv, *translate_all(command, spec.rewrites)]
+        try:
+            if tty:
+                child, streams = _start_on_terminal(argv, {"TERM": "xterm", **env}, way.descriptors)
+            else:
+                child, streams = _start_on_pipes(argv, env, way.descriptors, stdin=stdin)
+        finally:
+            for fd in way.descriptors.values():
+                os.close(fd)
         streams = replace(streams, silent=silent)
         return ExecSession(child, streams, ends_with=partial(self._runtime.wait_ended, run))
 
+    async def _way(self, run: RunId, spec: RunSpec) -> View:
+        """Into the container: its own view, or another one with the same mounts."""
+        if not spec.sandbox:
+            return View((*IN_FOLDER, spec.cwd), {})
+        identity = self._runtime.files(run).read_identity()
+        if identity is None or not self._nsenter:
+            return View(spec.sandbox, {})
+        inside = self._wait_inside(run, identity.main)
+        await ends_within(self._clock, _SANDBOX_WITHIN, inside)
+        entered = open_view(self._nsenter, find_inner(identity.main), cwd=spec.cwd)
+        return entered or View(spec.sandbox, {})
+
+    async def _wait_inside(self, run: RunId, main: int) -> None:
+        # A container counts as started when its sandbox does, milliseconds before its program.
+        while not (find_inner(main) or self._runtime.has_ended(run)):
+            await self._clock.sleep(0.01)
+
     async def run(self, run: RunId, command: Sequence[str], *, within: float) -> Result:
         """Run a command to its end, or kill it when the time is over."""
-        session = self.start(run, command)
+        session = await self.start(run, command)
         collected = bytearray()
 
         async def collect() -> None:
@@ -80,23 +109,22 @@ class Commands:
         return Result(code, collected.decode(errors="replace").strip())
 
 
-def _inside(spec: RunSpec, command: Sequence[str]) -> list[str]:
+def _require_program(spec: RunSpec, command: Sequence[str]) -> None:
     program = command[0] if command else ""
     search = spec.env.get("PATH")
     if "/" not in program and shutil.which(program, path=search) is None:
         raise SpawnFailed(f'exec: "{program}": executable file not found in $PATH')
-    if spec.sandbox:
-        return [*spec.sandbox, *command]
-    return ["/bin/sh", "-c", _ENTER, spec.cwd, *translate_all(command, spec.rewrites)]
 
 
-def _start_on_pipes(argv: list[str], env: dict[str, str], *, stdin: bool) -> tuple[Child, Streams]:
+def _start_on_pipes(
+    argv: list[str], env: dict[str, str], more: Mapping[int, int], *, stdin: bool
+) -> tuple[Child, Streams]:
     out, out_theirs = os.pipe()
     err, err_theirs = os.pipe()
     in_theirs, ours = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), -1)
     theirs = (in_theirs, out_theirs, err_theirs)
     try:
-        child = spawn(argv, env, streams=dict(enumerate(theirs)))
+        child = spawn(argv, env, streams={**dict(enumerate(theirs)), **more})
     except SpawnFailed:
         for fd in (out, err, ours):
             if fd >= 0:
@@ -108,10 +136,12 @@ def _start_on_pipes(argv: list[str], env: dict[str, str], *, stdin: bool) -> tup
     return child, Streams(stdin=ours, outputs={out: 1, err: 2})
 
 
-def _start_on_terminal(argv: list[str], env: dict[str, str]) -> tuple[Child, Streams]:
+def _start_on_terminal(
+    argv: list[str], env: dict[str, str], more: Mapping[int, int]
+) -> tuple[Child, Streams]:
     master, slave = pty.openpty()
     try:
-        child = spawn(argv, env, streams={}, terminal=os.ttyname(slave))
+        child = spawn(argv, env, streams=more, terminal=os.ttyname(slave))
     except SpawnFailed:
         os.close(master)
         raise

@@ -123,6 +123,10 @@ class ContainerRuntime:
         """The folder of a known run."""
         return self._actives[run].files
 
+    def has_ended(self, run: RunId) -> bool:
+        """Whether a known run is over."""
+        return self._actives[run].ended.is_set()
+
     async def wait_ended(self, run: RunId) -> Exit:
         """How the run ended, once it has."""
         active = self._actives[run]

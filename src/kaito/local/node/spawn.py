@@ -28,14 +28,13 @@ def spawn(
     """Start `argv[0]`, a path or a name on `env`'s PATH, with our `streams` as its descriptors.
 
     `terminal` names a terminal that becomes its standard streams and its controlling terminal
-    (a session leader that opens one gets it), instead of `streams`.
+    (a session leader that opens one gets it).
     """
-    actions: list[tuple[int, int, int] | tuple[int, int] | tuple[int, int, str, int, int]]
+    actions: list[tuple[int, int, int] | tuple[int, int] | tuple[int, int, str, int, int]] = []
     if terminal:
         actions = [(os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
-    else:
-        actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in streams.items()]
+    actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in streams.items()]
     try:
         pid = os.posix_spawn(
             argv[0], list(argv), dict(env), file_actions=actions, setsid=True, setsigdef=_RESET

@@ -73,7 +73,7 @@ class NodeStreams:
         found = self._directory.find(pod).pod
         run = self._running(found, _choose_container(found, request.container))
         try:
-            return self._commands.start(
+            return await self._commands.start(
                 run.id,
                 request.command,
                 stdin=request.stdin,
