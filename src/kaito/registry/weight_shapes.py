@@ -8,15 +8,15 @@ folder may hold them beside their base's config.json.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-_LENGTH_BYTES: Final = 8
+from kaito.registry.safetensors import Tensor
+
 _MOST_CONFIG_BYTES: Final = 4 << 20
-_METADATA: Final = "__metadata__"
 _PLAIN: Final = frozenset({"BF16", "F16", "F32"})
 """Numbers that are stored one by one; packed ones have shapes of their own."""
 _EMBEDDINGS: Final = (
@@ -43,16 +43,8 @@ _ADAPTER_FILE: Final = "adapter"
 _ADAPTER: Final = re.compile(r"^base_model\.|\.lora_")
 
 
-class _Tensor(msgspec.Struct):
-    dtype: str
-    shape: tuple[int, ...]
-
-
-def require_matching(folder: Path, names: Sequence[str]) -> None:
-    """Raise `ValueError` where the safetensors files `names` are not of config.json's model.
-
-    The files must be whole, as `weight_files.require_whole` finds them.
-    """
+def require_matching(folder: Path, files: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Raise `ValueError` where the tensors of `files`, by file, are not of config.json's model."""
     try:
         with (folder / "config.json").open("rb") as stream:
             config = msgspec.json.decode(stream.read(_MOST_CONFIG_BYTES), type=dict[str, Any])
@@ -60,9 +52,9 @@ def require_matching(folder: Path, names: Sequence[str]) -> None:
         return  # whoever needs it says so
     tensors = {
         name: (file, one)
-        for file in names
+        for file, own in files.items()
         if not file.startswith(_ADAPTER_FILE)
-        for name, one in _tensors(folder / file)
+        for name, one in own.items()
         if not _ADAPTER.search(name)
     }
     problem = _width_problem(config, tensors) or _layers_problem(config, tensors)
@@ -73,18 +65,7 @@ def require_matching(folder: Path, names: Sequence[str]) -> None:
         )
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, _Tensor]]:
-    with path.open("rb") as stream:
-        header = stream.read(int.from_bytes(stream.read(_LENGTH_BYTES), "little"))
-    for name, entry in msgspec.json.decode(header, type=dict[str, msgspec.Raw]).items():
-        if name != _METADATA:
-            try:
-                yield name, msgspec.json.decode(entry, type=_Tensor)
-            except msgspec.MsgspecError:
-                continue  # a kind of tensor that is newer than this
-
-
-def _width_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _Tensor]]) -> str:
+def _width_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, Tensor]]) -> str:
     parts = _texts(config)
     widths = {width for part in (config, *parts) for width in _own(part, _WIDTHS)}
     if not all(any(_own(part, _SURE)) for part in parts):
@@ -103,7 +84,7 @@ def _width_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _
     return f"{name[:120]} of {file} is {shape[1]} wide, where config.json says {said}"
 
 
-def _layers_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, _Tensor]]) -> str:
+def _layers_problem(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, Tensor]]) -> str:
     wanted = _layers(config)
     # The highest number, for layers that were pruned away leave gaps; of any stack, for the number
     # may be another one's.

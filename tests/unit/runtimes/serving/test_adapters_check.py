@@ -164,10 +164,10 @@ def test_a_file_that_is_cut_short_says_how_much_is_there(tmp_path: Path) -> None
     whole = path.read_bytes()
     path.write_bytes(whole[:-3])
     assert refusal(tmp_path) == (
-        f"adapter_model.safetensors is cut short: {len(whole) - 3} of {len(whole)} bytes"
+        f"adapter_model.safetensors is truncated: 3 of {len(whole)} bytes are missing"
     )
     path.write_bytes(whole + b"more")
-    assert "has 4 bytes that its header does not name" in refusal(tmp_path)
+    assert "has 4 bytes more than its header says" in refusal(tmp_path)
 
 
 @given(cut=st.integers(min_value=0, max_value=10_000))
