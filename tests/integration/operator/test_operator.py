@@ -202,6 +202,12 @@ async def test_missing_crds_keep_it_unready_and_are_named_until_they_come(tmp_pa
         (["--node-provisioner=karpentr"], {}, "'karpentr' is not known", "did you mean karpenter?"),
         (["--leader-elect=maybe"], {}, "--leader-elect='maybe' is not a boolean", "true or false"),
         (
+            ["--give-back-incomplete-nodes-after=-1"],
+            {},
+            "--give-back-incomplete-nodes-after must not be negative",
+            "0 keeps such nodes",
+        ),
+        (
             ["--kube-client-qps=0"],
             {},
             "--kube-client-qps and --kube-client-burst must",

@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(f"kaito {__version__}")
         return 0
+    _require_sensible(arguments)
     cluster = _choose_cluster(arguments)
     options = _options(arguments, cluster)
     from kaito.app.operator.process import run_operator
@@ -93,6 +94,20 @@ def run(arguments: argparse.Namespace) -> int:
     return run_until_told(
         arguments, "operator", lambda standing: run_operator(options, cluster, standing)
     )
+
+
+def _require_sensible(arguments: argparse.Namespace) -> None:
+    """Judge the numbers before a cluster is looked for: a wrong one is wrong for all of them."""
+    if arguments.kube_client_qps <= 0 or arguments.kube_client_burst < 1:
+        raise UsageError(
+            "--kube-client-qps and --kube-client-burst must be positive",
+            hint="leave them out for 30 and 50",
+        )
+    if arguments.give_back_incomplete_nodes_after < 0:
+        raise UsageError(
+            "--give-back-incomplete-nodes-after must not be negative",
+            hint="0 keeps such nodes for ever",
+        )
 
 
 def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
@@ -119,11 +134,6 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
     around = choices.parse_environment(os.environ, home=cluster.namespace)
     gates = parse_gates(arguments.feature_gates)
     choices.refuse_unbuilt({name.replace("_", "-"): v for name, v in vars(arguments).items()})
-    if arguments.kube_client_qps <= 0 or arguments.kube_client_burst < 1:
-        raise UsageError(
-            "--kube-client-qps and --kube-client-burst must be positive",
-            hint="leave them out for 30 and 50",
-        )
     webhook = WebhookOptions(
         address=Address("", around.webhook_port),
         service=around.webhook_service,
@@ -151,6 +161,6 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         node_classes=parse_node_classes(arguments.karpenter_node_classes),
         registry=around.registry,
         cluster_name=around.cluster_name,
-        give_back_seconds=max(arguments.give_back_incomplete_nodes_after, 0.0),
+        give_back_seconds=arguments.give_back_incomplete_nodes_after,
         tuning_hosts=choices.parse_hosts(arguments.tuning_allow_hosts),
     )
