@@ -48,6 +48,15 @@ def put_weights(root: str) -> str:
     return model_folder(root, KEY)
 
 
+def put_tiny_model(root: Path) -> str:
+    """The folder of a two-layer Phi-3 of random weights, which speaks in bytes."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+    from tiny_adapters import make_byte_tokenizer
+    from tiny_models import make_tiny_phi3
+
+    return str(make_tiny_phi3(root / "phi", tokenizer=make_byte_tokenizer(root / "words")))
+
+
 def our_command(model: str, port: int, *more: str) -> list[str]:
     """Our server's command line; `more` are further `ServingArguments`."""
     asked = ServingArguments.parse_argv(

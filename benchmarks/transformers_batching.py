@@ -17,6 +17,8 @@ from kaito.cli.bench.plan import Level, Load
 CONCURRENCY = 8
 RUNTIME = "--runtime=transformers"
 ONE_AT_A_TIME = "--engine-option=continuous-batching=false"
+NO_LIMIT = "--max-waiting=-1"
+"""A server that is asked eight times at once and answers one would send some away."""
 
 
 def main() -> None:
@@ -32,8 +34,8 @@ def main() -> None:
     ours, other = free_port(), free_port()
     with (
         tempfile.TemporaryDirectory() as root,
-        running(our_command(model := put_weights(root), ours, RUNTIME), ours),
-        running(our_command(model, other, RUNTIME, ONE_AT_A_TIME), other),
+        running(our_command(model := put_weights(root), ours, RUNTIME, NO_LIMIT), ours),
+        running(our_command(model, other, RUNTIME, ONE_AT_A_TIME, NO_LIMIT), other),
     ):
         for number in range(options.rounds):
             load = Load(input_tokens=64, output_tokens=options.output_tokens, seed=number)

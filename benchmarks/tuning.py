@@ -9,9 +9,9 @@ have no bfloat16. `best` is TRL set up as well as its settings allow for this ma
 eight of like length, float32, no activation computed twice, the loss on answers alone. The adapter
 has one shape everywhere.
 
-Rounds take turns, each training a process of its own. Tokens are those of the samples, not of
-padding; seconds are those from the first step's begin to the last one's end. The loss is measured
-afterwards, on the answers of samples that no run has seen, by one function for all.
+Rounds take turns, each training a process of its own. Tokens are those that TRL counts while it
+trains, padding left out, over the seconds from the first step's begin to the last one's end. The
+loss is measured afterwards on answers of samples that no run has seen, by one function for all.
 """
 
 import argparse
@@ -138,8 +138,10 @@ def _run_ours(options: argparse.Namespace, folder: Path, data: Path) -> float:
         port=0,
     )
     _call([sys.executable, *TUNING_COMMAND[1:], *arguments.to_argv()])
-    record = parse_tuning_record((folder / REPORT_FILE).read_bytes())
-    return float(record.dataset.tokens * options.epochs / record.seconds)
+    progress = parse_tuning_record((folder / REPORT_FILE).read_bytes()).progress
+    if progress.step != progress.steps or not progress.tokens_per_second:
+        sys.exit(f"the speed of the last step is not known: {progress}")
+    return float(progress.tokens_per_second)
 
 
 def _call(command: list[str]) -> None:
@@ -168,10 +170,6 @@ def _train_plainly(options: argparse.Namespace) -> None:
             lambda row: {"prompt": row["messages"][:1], "completion": row["messages"][1:]},
             remove_columns=["messages"],
         )
-    tokens = sum(
-        len(tokenizer.apply_chat_template(_messages(row), return_dict=True)["input_ids"])
-        for row in rows
-    )
     watch = _stop_watch()
     trainer = SFTTrainer(
         model=model,
@@ -185,22 +183,23 @@ def _train_plainly(options: argparse.Namespace) -> None:
     )
     trainer.train()
     trainer.model.save_pretrained(options.folder / ADAPTER, save_embedding_layers=False)
-    speed = tokens * options.epochs / watch.seconds
-    (options.folder / "speed.json").write_text(json.dumps(speed))
+    (options.folder / "speed.json").write_text(json.dumps(watch.tokens / watch.seconds))
 
 
 def _stop_watch() -> Any:
-    """A callback that knows how long training took."""
+    """A callback that knows how long training took, and how many tokens it took in."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
-        seconds = started = 0.0
+        seconds = started = tokens = 0.0
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             self.started = time.perf_counter()
 
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.seconds = time.perf_counter() - self.started
+        def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
+            if "loss" in logs:
+                self.tokens = logs["num_tokens"]
+                self.seconds = time.perf_counter() - self.started
 
     return Watch()
 
@@ -210,6 +209,7 @@ def _plain_settings(options: argparse.Namespace) -> dict[str, Any]:
         "output_dir": str(options.folder / "out"),
         "num_train_epochs": options.epochs,
         "report_to": "none",
+        "logging_steps": 1,
         "save_strategy": "no",
         "use_cpu": not _has_gpu(),
         "bf16": _has_gpu() or options.variant == "defaults",

@@ -69,6 +69,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         elif saves:
             control.should_save = True
 
+    def on_train_end(self, _args: Any, state: Any, _control: Any, **_: object) -> None:
+        """The last step is done; the last figures may be of some steps before it."""
+        if state.is_world_process_zero:
+            elapsed = self._stage.clock.monotonic() - self._began
+            self._stage.ledger.update(seconds=round(self._seconds_before + elapsed, 3))
+
     def on_log(
         self,
         _args: Any,
