@@ -42,6 +42,8 @@ class Measured:
     """What one side's trainings took, round by round."""
 
     speeds: list[float] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    """GiB: of the GPU where there is one, else resident."""
     losses: list[float] = field(default_factory=list)
     walls: list[float] = field(default_factory=list)
     """Seconds from the process's start to its end: loading, judging and saving included."""
@@ -70,12 +72,15 @@ def main() -> None:
 def _print(measured: dict[str, Measured]) -> None:
     for name, found in measured.items():
         _report.print_figure(f"{name}: tokens trained", found.speeds, unit="tokens/s")
+        _report.print_figure(f"{name}: peak memory", found.peaks, unit="GiB")
         _report.print_figure(f"{name}: loss on unseen answers", found.losses, unit="nats")
         _report.print_figure(f"{name}: the whole process", found.walls, unit="s")
     ours = measured.pop("kaito")
     for name, theirs in measured.items():
         faster = _ratios(ours.speeds, theirs.speeds)
         _report.print_figure(f"tokens/s, kaito / {name}", faster, unit="", target=_TARGETS[name])
+        smaller = _ratios(ours.peaks, theirs.peaks)
+        _report.print_figure(f"peak memory, kaito / {name}", smaller, unit="")
         worse = _ratios(ours.losses, theirs.losses)
         _report.print_figure(f"loss, kaito / {name}", worse, unit="", target=_LOSS_TARGETS[name])
 
@@ -100,11 +105,12 @@ def _measure(options: argparse.Namespace, scratch: Path) -> dict[str, Measured]:
             folder = scratch / f"{name}-{at}"
             folder.mkdir()
             started = time.perf_counter()
-            speed = _run(name, options, folder, data)
+            speed, peak = _run(name, options, folder, data)
             wall = time.perf_counter() - started
             loss = _loss(options.model, folder / ADAPTER, samples[:_HELD_OUT])
             measured[name].walls.append(wall)
             measured[name].speeds.append(speed)
+            measured[name].peaks.append(peak)
             measured[name].losses.append(loss)
             line = f"{speed:.1f} tokens/s, loss {loss:.4f}, {wall:.0f} s"
             load = f"load {os.getloadavg()[0]:.1f}"
@@ -112,18 +118,19 @@ def _measure(options: argparse.Namespace, scratch: Path) -> dict[str, Measured]:
     return measured
 
 
-def _run(name: str, options: argparse.Namespace, folder: Path, data: Path) -> float:
-    """One training; tokens a second while it trained, without loading and saving."""
+def _run(name: str, options: argparse.Namespace, folder: Path, data: Path) -> tuple[float, float]:
+    """One training; tokens a second while it trained, without loading and saving, and GiB."""
     if name == "kaito":
         return _run_ours(options, folder, data)
     command = [sys.executable, __file__, f"--model={options.model}", f"--variant={name}"]
     command += [f"--folder={folder}", f"--epochs={options.epochs}"]
     (folder / "train.jsonl").write_bytes((data / "train.jsonl").read_bytes())
     _call(command)
-    return float(json.loads((folder / "speed.json").read_text()))
+    speed, peak = json.loads((folder / "figures.json").read_text())
+    return speed, peak / 2**30
 
 
-def _run_ours(options: argparse.Namespace, folder: Path, data: Path) -> float:
+def _run_ours(options: argparse.Namespace, folder: Path, data: Path) -> tuple[float, float]:
     config = folder / "training_config.yaml"
     config.write_text(
         f"training_config: {{TrainingArguments: {{num_train_epochs: {options.epochs}}}}}\n"
@@ -138,10 +145,11 @@ def _run_ours(options: argparse.Namespace, folder: Path, data: Path) -> float:
         port=0,
     )
     _call([sys.executable, *TUNING_COMMAND[1:], *arguments.to_argv()])
-    progress = parse_tuning_record((folder / REPORT_FILE).read_bytes()).progress
+    record = parse_tuning_record((folder / REPORT_FILE).read_bytes())
+    progress = record.progress
     if progress.step != progress.steps or not progress.tokens_per_second:
         sys.exit(f"the speed of the last step is not known: {progress}")
-    return float(progress.tokens_per_second)
+    return float(progress.tokens_per_second), record.peak_memory_bytes / 2**30
 
 
 def _call(command: list[str]) -> None:
@@ -157,6 +165,8 @@ def _train_plainly(options: argparse.Namespace) -> None:
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
+
+    from kaito.runtimes.tuning.memory import peak_memory
 
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     dtype = torch.bfloat16 if options.variant == "defaults" or _has_gpu() else torch.float32
@@ -183,7 +193,8 @@ def _train_plainly(options: argparse.Namespace) -> None:
     )
     trainer.train()
     trainer.model.save_pretrained(options.folder / ADAPTER, save_embedding_layers=False)
-    (options.folder / "speed.json").write_text(json.dumps(watch.tokens / watch.seconds))
+    figures = (watch.tokens / watch.seconds, peak_memory())
+    (options.folder / "figures.json").write_text(json.dumps(figures))
 
 
 def _stop_watch() -> Any:
