@@ -112,8 +112,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(choice)}`" for choice in schema["enum"])
     names = {"object": "mapping", "array": "list", "integer": "whole number"}
-    kind = str(schema["type"])
-    return names.get(kind, kind)
+    kinds: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join(names.get(kind, kind) for kind in kinds)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from _generated import REFERENCE, finish
 from kaito.api.crd.definition import Version
 from kaito.api.kinds import KINDS
+from kaito.app.plane import RUNS
 from kaito.controllers.announced.kinds import ANNOUNCED
 from kaito.local.apiserver import housekeeping, paths, watching
 from kaito.local.apiserver.bodies import MOST_BYTES
@@ -39,6 +40,8 @@ may do everything. This page says what it does and what it does not. A request f
 not here is answered with a `Status` that says so.
 """
 
+_KEPT = f"{housekeeping.INTERVAL_SECONDS / 60:.0f} minutes"
+
 REQUESTS = f"""## Requests
 
 | Feature | Supported |
@@ -64,9 +67,10 @@ REQUESTS = f"""## Requests
 | Unread changes before a watch is cut off with a 410 | {QUEUE_LIMIT} |
 | Longest watch | {watching.LONGEST_SECONDS / 60:.0f} minutes |
 | Bookmarks | every {watching.BOOKMARK_SECONDS:.0f} seconds |
-| History kept for watches and continued lists | at least {housekeeping.INTERVAL_SECONDS / 60:.0f}
-minutes | | Life of an Event | {housekeeping.EVENT_LIFE.total_seconds() / 3600:.0f} hour | | Cluster
-addresses of Services | {NETWORK} | | Node ports | {NODE_PORTS.start} to {NODE_PORTS.stop - 1} |
+| History kept for watches and continued lists | at least {_KEPT} |
+| Life of an Event | {housekeeping.EVENT_LIFE.total_seconds() / 3600:.0f} hour |
+| Cluster addresses of Services | {NETWORK} |
+| Node ports | {NODE_PORTS.start} to {NODE_PORTS.stop - 1} |
 """
 
 CUSTOM = """## Custom resources
@@ -141,6 +145,11 @@ def kinds() -> str:
         f"Stored, so that charts install, and without effect here: {kept}.\n\n"
         f"The streams of pods ({streams}) are served by the node agent: `kubectl logs`, `exec`, "
         "`attach`\nand `port-forward` work over WebSockets and SPDY.\n\n"
+        "Jobs run with either completion mode; indexed ones number their pods as Kubernetes does "
+        "(name,\nhost name, annotation, label, `JOB_COMPLETION_INDEX`). Pod failure policies, "
+        "success policies and\nlimits of an index's own are kept and have no effect.\n\n"
+        "There is no DNS. The names of pods within headless Services are in a file in the form of "
+        "`/etc/hosts`;\n`KAITO_POD_HOSTS` tells pods with a `subdomain` where it is.\n\n"
         "Every kind can be selected by the fields `metadata.name` and `metadata.namespace`.\n\n"
         f"{printed}\n"
     )
@@ -148,7 +157,7 @@ def kinds() -> str:
 
 def our_kinds() -> str:
     """The table of the kaito.sh kinds."""
-    stored_only = {announced.resource.kind for announced in ANNOUNCED}
+    stored_only = {announced.resource.kind for announced in ANNOUNCED} - RUNS
     rows = (
         (
             kind.definition.kind,

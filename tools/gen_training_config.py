@@ -39,7 +39,14 @@ Batch, accumulation and checkpointing are chosen by the memory there is and the 
 `kaito tune report` shows what a job used.
 
 """
-_VALUES = ("true", "1", "0.5", "text", "/mnt/results")
+_ELSEWHERE = {
+    "TrainingArguments.completion_only_loss": "`false`: learns everything, not answers alone",
+    "TrainingArguments.dataset_text_field": "used as `DatasetConfig.response_column`",
+    "TrainingArguments.output_dir": "used: below /mnt, where the results' volume is mounted",
+}
+"""What is read by somebody else than the libraries."""
+_NOT_SERVED = "kaito does not serve such an adapter"
+_VALUES = ("true", "1", "0.5", "text", "float32", "/mnt/results")
 _EMPTY_PLAN = Plan(
     batch=8,
     accumulation=2,
@@ -98,6 +105,8 @@ def _shown(value: object) -> str:
 
 def _fate(section: str, key: str) -> str:
     """What the reader makes of one key with a value that it can have."""
+    if told := _ELSEWHERE.get(f"{section}.{key}"):
+        return told
     said = ""
     for value in _VALUES:
         try:
@@ -119,7 +128,9 @@ def _read(section: str, key: str, value: str) -> Settings:
 
 def _outcome(section: str, key: str, settings: Settings) -> str:
     if settings.notes:
-        return _last(settings.notes[0])
+        # A setting that is used and deserves a word is used nevertheless.
+        is_used = key in settings.lora
+        return f"used; {_NOT_SERVED}" if is_used else _last(settings.notes[0])
     kept = {
         "ModelConfig": settings.model,
         "QuantizationConfig": settings.quantization,

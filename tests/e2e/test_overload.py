@@ -235,7 +235,7 @@ async def abandon_a_third_of_a_thousand(server: Server) -> None:
 def answer(server: Server, key: str = "sk-first") -> str:
     client = server.client.with_options(api_key=key)
     made = client.completions.create(model=KEY, prompt="What is", temperature=0, max_tokens=12)
-    return made.choices[0].text
+    return str(made.choices[0].text)
 
 
 async def change_keys_while_streams_run(server: Server, keys: Path) -> None:

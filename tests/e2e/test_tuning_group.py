@@ -1,7 +1,8 @@
 """Several processes that train together, on CPUs: two of a node, and two nodes that share nothing.
 
-One process alone is the measure. The losses are the same; the first rank alone writes and pushes; a
-rank that is gone ends the group, in words, and the next attempt goes on from the last checkpoint.
+One process alone is the measure. The losses are the same, whether each rank has a copy of the model
+or all share one; the first rank alone writes and pushes; a rank that is gone ends the group, in
+words, and the next attempt goes on from the last checkpoint.
 """
 
 import signal
@@ -13,8 +14,18 @@ from pathlib import Path
 
 import docker_registry
 import pytest
+import torch
+from safetensors.torch import load_file
 from serving_engines import free_port
-from trainer_runs import CONFIG, STEPS, Bench, login, make_material, pushed_manifests
+from trainer_runs import (
+    CONFIG,
+    STEPS,
+    Bench,
+    assert_same_adapter,
+    login,
+    make_material,
+    pushed_manifests,
+)
 
 from kaito.api.runtime import ExitCode
 from kaito.api.tuning_job import ADAPTER, CHECKPOINTS
@@ -24,6 +35,7 @@ pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 STOPPED = 143
 HALVED = CONFIG.replace("per_device_train_batch_size: 4", "per_device_train_batch_size: 2")
 """Two ranks see together, step by step, what one sees alone."""
+WHOLE = "\n".join(line for line in CONFIG.splitlines() if "LoraConfig" not in line)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +67,8 @@ def test_two_processes_end_where_one_does_and_push_once(
     assert pushing.record.result.endswith(pushed_manifests(tmp_path)[0])
     asked = [(answer.prompt, answer.before) for answer in alone.record.answers]
     assert [(answer.prompt, answer.before) for answer in pushing.record.answers] == asked
+    # Fetched and tokenized once, by the node's first rank.
+    assert len(list(pushing.folder.rglob("train.arrow"))) == 1
 
 
 def test_a_killed_rank_ends_its_node_in_words_and_the_next_attempt_goes_on(
@@ -70,6 +84,53 @@ def test_a_killed_rank_ends_its_node_in_words_and_the_next_attempt_goes_on(
     assert pair.run() == ExitCode.OK, pair.message.read_text()
     assert pair.record.progress.resumed_from
     assert_same_curve(pair, alone)
+
+
+def test_two_processes_that_share_the_model_end_where_one_does(pair: Bench, alone: Bench) -> None:
+    sharing = replace(pair, changes={**pair.changes, "shares_model": True})
+    process = sharing.start()
+    with ended(process):
+        sharing.wait_for(process, "checkpoint-8")
+        kill_rank(process, 1)
+        assert process.wait(timeout=60) == 128 + signal.SIGKILL
+
+    assert sharing.run() == ExitCode.OK, sharing.message.read_text()
+    assert sharing.record.progress.resumed_from
+    assert_same_curve(sharing, alone)
+    assert_same_adapter(sharing, alone)
+
+
+def test_a_model_that_is_trained_whole_is_shared_saved_and_gone_on_with(
+    alone: Bench, tmp_path: Path
+) -> None:
+    whole = replace(alone, folder=tmp_path / "whole", config=WHOLE, changes={"method": "full"})
+    assert whole.run() == ExitCode.OK, whole.message.read_text()
+    changes = {"method": "full", "processes": 2, "shares_model": True}
+    halved = WHOLE.replace("per_device_train_batch_size: 4", "per_device_train_batch_size: 2")
+    sharing = replace(whole, folder=tmp_path / "shared", config=halved, changes=changes)
+    process = sharing.start()
+    with ended(process):
+        sharing.wait_for(process, "checkpoint-8")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == STOPPED
+
+    assert sharing.run() == ExitCode.OK, sharing.message.read_text()
+    assert sharing.record.progress.resumed_from
+    for one, other in zip(curve_of(sharing), curve_of(whole), strict=True):
+        assert one == pytest.approx(other, rel=5e-3)
+    ours, theirs = (weights_of(bench) for bench in (sharing, whole))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], rtol=1e-2, atol=1e-3)
+
+
+def curve_of(bench: Bench) -> list[float]:
+    return [point.loss for point in bench.record.progress.curve]
+
+
+def weights_of(bench: Bench) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = load_file(bench.results / ADAPTER / "model.safetensors")
+    return found
 
 
 def test_a_node_that_is_stopped_saves_once_and_goes_on(pair: Bench, alone: Bench) -> None:

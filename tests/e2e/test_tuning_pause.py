@@ -1,10 +1,12 @@
 """A tuning job that is paused through the plane and goes on: one loss curve, as if nothing was.
 
-A tiny Phi-3, and results on a volume, where checkpoints outlive the pod.
+A tiny Phi-3, and results on a volume, where checkpoints outlive the pod, and from where the adapter
+is served in the end.
 """
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,8 +126,16 @@ def test_a_pause_leaves_a_checkpoint_and_says_so(paused: Paused) -> None:
     assert 20 <= step < STEPS
     assert paused.stopped.state == "Paused"
     assert paused.stopped.progress.checkpoint == f"checkpoint-{step}"
-    assert f"step {step} of {STEPS}" in paused.said
+    # A pod that ends is not asked any more: the status is of up to ten seconds before.
+    told = re.search(rf"step (\d+) of {STEPS}", paused.said)
+    assert told is not None
+    assert 20 <= int(told[1]) <= step
     assert "paused" in paused.said
+
+
+def test_a_pause_is_no_restart(paused: Paused) -> None:
+    assert "restarts" not in paused.said
+    assert paused.plane.get("workspace", NAME)["status"]["tuning"].get("restarts", 0) == 0
 
 
 def test_the_job_goes_on_from_there_and_keeps_one_curve(paused: Paused) -> None:
@@ -143,3 +153,18 @@ def test_the_report_shows_the_curve_as_a_whole(paused: Paused, tmp_path: Path) -
     paused.plane.kaito("tune", "report", NAME, "-o", str(page))
     assert f"{STEPS} of {STEPS}" in page.read_text()
     assert f"checkpoint-{paused.stopped.progress.step}" in page.read_text()
+
+
+def test_the_adapter_is_served_from_the_volume(paused: Paused) -> None:
+    plane, served = paused.plane, f"{NAME}-serving"
+    written = plane.kaito("tune", "promote", NAME, "--dry-run", "-o", "json").out
+    (adapter,) = json.loads(written)["inference"]["adapters"]
+    assert adapter["source"] == {"name": NAME, **volume(paused.results)}
+    plane.kaito("tune", "promote", NAME, "--wait", "--timeout", "200s", timeout=210)
+    (status,) = plane.get("workspace", served)["status"]["adapters"]
+    assert (status["name"], status["state"]) == (NAME, "Ready")
+    asked = ("chat", served, "--max-tokens", "4", "hello")
+    assert plane.kaito(*asked, "--model", NAME).code == 0
+    unknown = plane.kaito(*asked, "--model", "nobody", check=False)
+    assert "nobody" in unknown.err
+    plane.kubectl("delete", "workspace", served, "--timeout=60s")

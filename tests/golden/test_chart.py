@@ -4,7 +4,6 @@ The CRDs are left out of the outputs: they are compared with their source instea
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from kaito.app.operator.options import (
     CLOUDS,
     IMAGE_FAMILIES,
     PROVISIONERS,
-    UNBUILT_FLAGS,
     OperatorOptions,
 )
 from kaito.app.operator.provisioners import choose_supply
@@ -93,6 +91,14 @@ def test_the_secret_is_the_one_that_the_webhook_fills() -> None:
         ([CLAIMS, POOLS], ["featureGates.disableNodeAutoProvisioning=true"], "byo"),
         ([CLAIMS, POOLS], ["nodeProvisioner=azure-gpu-provisioner"], "azure-gpu-provisioner"),
         ([], ["nodeProvisioner=karpenter"], "karpenter"),
+        (
+            [CLAIMS],
+            [
+                "nodeProvisioner=azure-gpu-provisioner",
+                "featureGates.disableNodeAutoProvisioning=true",
+            ],
+            "byo",
+        ),
     ],
 )
 def test_who_makes_nodes_follows_from_the_cluster_unless_it_is_said(
@@ -110,7 +116,7 @@ def test_who_makes_nodes_follows_from_the_cluster_unless_it_is_said(
         ("localCSIDriver.useLocalCSIDriver=true", "installs no CSI driver"),
         ("productionstack.enabled=true", "has no dependencies"),
         ("selectorLabels.app=x", "selectorLabels: use podTemplateLabels"),
-        ("defaultModelMirrorStorageClass=fast", "mirrors and streams no weights"),
+        ("defaultModelMirrorStorageClass=Fast Disk", "/defaultModelMirrorStorageClass"),
         ("presetRegistryName=mcr.microsoft.com/aks/kaito", "holds KAITO's images"),
         ("image.repository=mcr.microsoft.com/aks/kaito/workspace", "is KAITO's operator"),
         ("nodeProvisioner=karpenter,cloudProviderName=gcp", "under karpenterProviders"),
@@ -119,11 +125,35 @@ def test_who_makes_nodes_follows_from_the_cluster_unless_it_is_said(
         ("featureGates.vLLM=false", "/featureGates/vLLM"),
         ("serviceAccount.create=false", "serviceAccountName: name the account"),
         ("replicas=3", "'replicas' not allowed"),
-        ("webhook.port=8080", "/webhook/port"),
+        ("webhook.port=8080", "webhook.port: 8080 is where metrics"),
+        ("serviceName=a.b", "/serviceName"),
+        ("resources.limits.memory=lots", "/resources/limits/memory"),
+        ("deploymentStrategy.type=Sudden", "/deploymentStrategy/type"),
+        ("karpenterProvider=oci", "karpenterProvider: oci is none of karpenterProviders"),
+        (
+            "featureGates.disableNodeAutoProvisioning=true,nodeProvisioner=karpenter",
+            "contradicts nodeProvisioner=karpenter",
+        ),
+        (
+            "provisioner.enabled=true,nodeProvisioner=karpenter,cloudProviderName=aws",
+            "two would quarrel",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(value: str, words: str) -> None:
     assert words in render("--set", value).refusal
+
+
+def test_pods_can_be_stopped_before_new_ones_start() -> None:
+    # Nothing of the default strategy may be left: an API server refuses both together.
+    settings = ("--set", "deploymentStrategy.type=Recreate,provisioner.enabled=true")
+    found = render(*settings).of_kind("Deployment")
+    assert [one["spec"]["strategy"] for one in found] == [{"type": "Recreate"}] * 2
+
+
+def test_hosts_that_training_data_may_come_from_reach_the_operator() -> None:
+    (deployment,) = render("--set", "tuningAllowHosts={a.internal,b}").of_kind("Deployment")
+    assert "--tuning-allow-hosts=a.internal,b" in _container(deployment)["args"]
 
 
 def test_node_classes_are_named_and_those_that_are_declared_are_made(tmp_path: Path) -> None:
@@ -181,11 +211,24 @@ def test_a_way_to_nodes_is_refused_where_the_operator_would_refuse_it(
     assert bool(render("--set", values).refusal) is is_refused
 
 
-def test_flags_of_what_is_not_built_are_values_that_are_refused() -> None:
-    words = {re.sub(r"[^a-z]", "", name.lower()) for name in SCHEMA["properties"]}
-    provider = SCHEMA["properties"]["karpenterProviders"]["additionalProperties"]["properties"]
-    words |= {f"karpenter{name.lower()}" for name in provider}
-    assert {flag.replace("-", "") for flag, _ in UNBUILT_FLAGS} <= words
+def test_what_mirrors_are_given_that_say_nothing_is_told_to_the_operator() -> None:
+    given = {
+        "defaultModelMirrorStorageClass": "files",
+        "modelMirrorDownloadCPU": "3",
+        "modelMirrorDownloadMemory": "8Gi",
+        "defaultStreamingServiceAccount": "streamer",
+    }
+    settings = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+    (deployment,) = render(*settings).of_kind("Deployment")
+    arguments = _container(deployment)["args"]
+    assert {
+        "--default-model-mirror-storage-class=files",
+        "--model-mirror-download-cpu=3",
+        "--model-mirror-download-memory=8Gi",
+        "--default-streaming-service-account=streamer",
+    } <= set(arguments)
+    (quiet,) = render().of_kind("Deployment")
+    assert not [one for one in _container(quiet)["args"] if "mirror" in one or "streaming" in one]
 
 
 def test_pods_may_do_as_little_as_can_be() -> None:

@@ -19,15 +19,12 @@ from kaito.base.quantity import GIB
 from kaito.catalog.instances import find_instance_type
 from kaito.catalog.lookup import find_preset
 from kaito.planner.machine import Machine
-from kaito.planner.tuning import (
-    TuningPlan,
-    TuningRequest,
-    plan_tuning_on_gpus,
-    plan_tuning_on_machine,
-)
+from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus, plan_tuning_on_machine
 from kaito.planner.tuning_demand import demand_of_config
+from kaito.planner.tuning_fit import TuningRequest
 from kaito.render.settings import RenderSettings
 from kaito.render.tuning import TunedModel, render_job
+from kaito.render.tuning_group import render_group_service
 
 _CASES = sorted(Path(__file__).parent.joinpath("tuning").glob("*.input.yaml"))
 _IMAGE = "registry.example.com/kaito-serving:1.2.3"
@@ -38,7 +35,8 @@ _ON_MACHINE = RenderSettings(
 _MACHINE = Machine(name="laptop", cpus=8, memory_bytes=32 * GIB)
 
 
-def _render(document: dict[str, Any], data: dict[str, str] | None) -> Manifest:
+def _render(document: dict[str, Any], data: dict[str, str] | None) -> tuple[Manifest, ...]:
+    """The Job, after the Service of one on several nodes."""
     here = bool(document.pop("machine", False))
     workspace = msgspec.convert(document, Workspace)
     assert workspace.tuning is not None
@@ -53,6 +51,7 @@ def _render(document: dict[str, Any], data: dict[str, str] | None) -> Manifest:
         preset=preset,
         facts=preset.facts,
         instance=find_instance_type(workspace.resource.instance_type),
+        nodes=workspace.resource.count or 1,
         demand=demand_of_config(method, config),
     )
     plan = plan_tuning_on_machine(request, _MACHINE) if here else plan_tuning_on_gpus(request)
@@ -60,13 +59,16 @@ def _render(document: dict[str, Any], data: dict[str, str] | None) -> Manifest:
     model = TunedModel(
         preset=preset, plan=plan, method=method, config=data, results=config.output_dir
     )
-    return render_job(workspace, model, _ON_MACHINE if here else _IN_CLUSTER)
+    service = render_group_service(workspace, plan.nodes)
+    job = render_job(workspace, model, _ON_MACHINE if here else _IN_CLUSTER)
+    return (service, job) if service is not None else (job,)
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda path: path.name.removesuffix(".input.yaml"))
 def test_a_tuning_renders_as_recorded(case: Path) -> None:
     document, *data = yaml.safe_load_all(case.read_text())
-    rendered = yaml.safe_dump(_render(document, data[0] if data else None), sort_keys=False)
+    found = _render(document, data[0] if data else None)
+    rendered = yaml.safe_dump_all(found, sort_keys=False)
     expected = case.with_name(case.name.replace(".input.", ".output."))
     if os.environ.get("KAITO_UPDATE_GOLDEN"):
         expected.write_text(rendered)
@@ -90,6 +92,6 @@ def test_the_trainer_knows_whether_its_results_outlive_the_pod(
     document["tuning"]["output"].pop("volumeSource", None)
     if volume is not None:
         document["tuning"]["output"]["volumeSource"] = volume
-    job = _render(document, data[0] if data else None)
+    (job,) = _render(document, data[0] if data else None)
     (trainer,) = job["spec"]["template"]["spec"]["containers"]
     assert ("--keeps-results=true" in trainer["args"]) == is_kept

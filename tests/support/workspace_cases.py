@@ -83,6 +83,7 @@ SOUND: dict[str, Manifest] = {
     "tuning": workspace(tuning=TUNING),
     "method in another case": workspace(tuning=tuning(method="QLoRA")),
     "tuning on one node": workspace(tuning=TUNING, resource={**RESOURCE, "count": 1}),
+    "tuning on two nodes": workspace(tuning=TUNING, resource={**RESOURCE, "count": 2}),
     "tuning from and to volumes": workspace(
         tuning=tuning(input={"volumeSource": VOLUME}, output={"volumeSource": VOLUME})
     ),
@@ -297,10 +298,6 @@ WRONG: dict[str, tuple[Manifest, str]] = {
     "tuning on a slice": (
         workspace(tuning=TUNING, resource=sliced(mode="accelerator", count=1)),
         "resource.partition: GPU partitioning is not supported for tuning",
-    ),
-    "tuning on two nodes": (
-        workspace(tuning=TUNING, resource={**RESOURCE, "count": 2}),
-        "resource.count: Tuning does not currently support multinode",
     ),
     "neither preset nor template": (
         workspace(inference={}),

@@ -78,3 +78,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end }}
+
+{{- define "kaito.strategy" -}}
+{{- /* Values are merged: whoever says Recreate still has the defaults for a rolling update. */ -}}
+{{- if eq .Values.deploymentStrategy.type "Recreate" -}}
+type: Recreate
+{{- else -}}
+{{- toYaml .Values.deploymentStrategy -}}
+{{- end -}}
+{{- end }}

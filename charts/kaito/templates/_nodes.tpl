@@ -9,10 +9,11 @@
 {{- define "kaito.provisioner" -}}
 {{- $chosen := .Values.nodeProvisioner -}}
 {{- $apis := .Capabilities.APIVersions -}}
-{{- if ne $chosen "auto" -}}
-{{- $chosen -}}
-{{- else if include "kaito.isGateOn" (list . "disableNodeAutoProvisioning") -}}
+{{- $isByo := include "kaito.isGateOn" (list . "disableNodeAutoProvisioning") -}}
+{{- if and $isByo (has $chosen (list "auto" "azure-gpu-provisioner")) -}}
 byo
+{{- else if ne $chosen "auto" -}}
+{{- $chosen -}}
 {{- else if .Values.provisioner.enabled -}}
 azure-gpu-provisioner
 {{- else if and ($apis.Has "karpenter.sh/v1/NodePool") (include "kaito.nodeClass" .) -}}

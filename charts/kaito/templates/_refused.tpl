@@ -18,16 +18,25 @@
 {{- fail (printf "%s: %s; leave it out; %s" $name $what $page) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name := list "defaultModelMirrorStorageClass" "defaultStreamingServiceAccount" "modelMirrorDownloadCPU" "modelMirrorDownloadMemory" -}}
-{{- if get $values $name -}}
-{{- fail (printf "%s: this release mirrors and streams no weights yet; leave it out; %s" $name $page) -}}
-{{- end -}}
-{{- end -}}
 {{- if hasPrefix "mcr.microsoft.com/aks/kaito" $values.presetRegistryName -}}
 {{- fail (printf "presetRegistryName: %s holds KAITO's images, not ours; leave it out; %s" $values.presetRegistryName $page) -}}
 {{- end -}}
 {{- if hasPrefix "mcr.microsoft.com/aks/kaito" $values.image.repository -}}
 {{- fail (printf "image.repository: %s is KAITO's operator, not ours; leave image out; %s" $values.image.repository $page) -}}
+{{- end -}}
+{{- if has (int $values.webhook.port) (list 8080 8081) -}}
+{{- fail (printf "webhook.port: %d is where metrics and probes are answered; take another one, as 9443" (int $values.webhook.port)) -}}
+{{- end -}}
+{{- if and (include "kaito.isGateOn" (list . "disableNodeAutoProvisioning")) (eq $values.nodeProvisioner "karpenter") -}}
+{{- fail "featureGates.disableNodeAutoProvisioning: it contradicts nodeProvisioner=karpenter; leave one of them out" -}}
+{{- end -}}
+{{- with $values.karpenterProvider -}}
+{{- if not (or (has . (list "azure" "aws")) (hasKey $values.karpenterProviders .)) -}}
+{{- fail (printf "karpenterProvider: %s is none of karpenterProviders; name its group and kind there" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.provisioner.enabled (eq (include "kaito.provisioner" .) "karpenter") (eq $values.cloudProviderName "aws") -}}
+{{- fail "provisioner.enabled: on aws it answers NodeClaims of Karpenter's own class, and two would quarrel; leave it out, or use nodeProvisioner=azure-gpu-provisioner where no Karpenter runs" -}}
 {{- end -}}
 {{- if and $values.provisioner.enabled (eq $values.cloudProviderName "arc") -}}
 {{- fail "provisioner.enabled: there is no provisioner for arc; use byo" -}}

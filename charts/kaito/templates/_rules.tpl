@@ -70,6 +70,12 @@ from them: a rule that nothing needs fails there.
 - apiGroups: [kaito.sh]
   resources: [modelmirrors/status]
   verbs: [patch]
+{{- if eq (get .Values.featureGates "ModelMirror" | toString) "true" }}
+{{- /* As of Workspaces: it owns a volume and a Job. */}}
+- apiGroups: [kaito.sh]
+  resources: [modelmirrors/finalizers]
+  verbs: [update]
+{{- end }}
 {{- $provisioner := include "kaito.provisioner" . }}
 {{- if eq $provisioner "azure-gpu-provisioner" }}
 - apiGroups: [karpenter.sh]

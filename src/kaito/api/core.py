@@ -289,6 +289,7 @@ class JobStatus(Wire):
     ready: int = 0
     succeeded: int = 0
     failed: int = 0
+    completed_indexes: str = ""
     conditions: tuple[Condition, ...] = ()
     start_time: datetime | None = None
     completion_time: datetime | None = None
@@ -299,6 +300,7 @@ class JobSpec(Wire):
 
     parallelism: int = 1
     completions: int | None = None
+    completion_mode: str = "NonIndexed"
     backoff_limit: int = 6
     suspend: bool = False
     active_deadline_seconds: int | None = None

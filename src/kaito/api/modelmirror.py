@@ -46,13 +46,32 @@ class MirrorSource(Wire):
     """Secret whose key HF_TOKEN opens a gated model."""
 
 
-class MirrorStorage(Wire):
-    """Where the weights are kept."""
+class MirrorBucket(Wire):
+    """A folder of a bucket that speaks Amazon S3's protocol."""
 
-    size: str
-    """Size of the volume, such as 107Gi."""
+    url: str
+    """The bucket and the folder of this model, such as s3://models/phi-4."""
+    endpoint: str = ""
+    """Where the service answers, such as https://minio.example.com:9000; Amazon's when empty."""
+    region: str = ""
+    """Its region, where the service has several."""
+    secret_name: str = ""
+    """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where they are needed with
+    AWS_SESSION_TOKEN and ca.crt, in the namespace of whoever reads or writes the bucket. When
+    empty: the login that the pod's ServiceAccount gives, or none, for a bucket that everybody may
+    read."""
+
+
+class MirrorStorage(Wire):
+    """Where the weights are kept: on a volume, or in a bucket."""
+
+    size: str = ""
+    """Size of the volume, such as 107Gi; with a bucket the most that may lie on the node's disk
+    while the weights are on their way there."""
     storage_class_name: str = ""
-    """Class of the volume."""
+    """Class of the volume; when empty the one that the operator was told."""
+    bucket: MirrorBucket | None = None
+    """Instead of a volume."""
 
 
 class ModelMirrorSpec(Wire):
@@ -63,7 +82,7 @@ class ModelMirrorSpec(Wire):
     source: MirrorSource | None = None
     """Where the weights come from; required when Managed, not allowed when Static."""
     storage: MirrorStorage | None = None
-    """Where the weights are kept; required when Managed, not allowed when Static."""
+    """Where the weights are kept; required when Managed, only for a bucket when Static."""
     job_namespace: str = ""
     """Namespace in which the download runs."""
     service_account_name: str = ""
@@ -115,3 +134,9 @@ MODELMIRRORS = Resource(
 )
 
 MIRROR_READY = "Ready"
+
+
+def bucket_of(mirror: ModelMirror) -> MirrorBucket | None:
+    """The bucket that has the weights; None where it is a volume."""
+    storage = mirror.spec.storage if mirror.spec else None
+    return storage.bucket if storage is not None else None

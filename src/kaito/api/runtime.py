@@ -31,6 +31,8 @@ WEIGHTS_COMMAND: Final = ("python", "-m", "kaito.runtimes.weights")
 """The init container, with `WeightsArguments`."""
 IMPORT_COMMAND: Final = (*WEIGHTS_COMMAND, "import")
 """What `kaito models import` runs, with `ImportArguments`; prints the model's folder on stdout."""
+MIRROR_COMMAND: Final = (*WEIGHTS_COMMAND, "mirror")
+"""What fills a ModelMirror's bucket, with `MirrorArguments`."""
 
 # --- ports ------------------------------------------------------------------------------------
 HTTP_PORT: Final = 5000
@@ -70,6 +72,8 @@ WEIGHTS_MANIFEST: Final = "kaito-weights.json"
 
 # --- environment ------------------------------------------------------------------------------
 ENV_POD_IP: Final = "KAITO_POD_IP"
+ENV_POD_HOSTS: Final = "KAITO_POD_HOSTS"
+"""A file as /etc/hosts with the names of the pods of headless Services, where there is no DNS."""
 ENV_POD_NAME: Final = "KAITO_POD_NAME"
 """The pod's name: its ordinal says whether it leads where several pods share a model."""
 ENV_RAY_IP: Final = "VLLM_HOST_IP"
@@ -77,6 +81,8 @@ ENV_RAY_IP: Final = "VLLM_HOST_IP"
 ENV_TERMINATION_LOG: Final = "KAITO_TERMINATION_LOG"
 ENV_HUB_AUTH: Final = "HF_TOKEN"
 ENV_HUB_ENDPOINT: Final = "HF_ENDPOINT"
+ENV_BUCKET_CA: Final = "KAITO_BUCKET_CA"
+"""Certificates (PEM) that a bucket's service may show besides those of public authorities."""
 
 
 class ExitCode(IntEnum):
@@ -172,6 +178,22 @@ class ImportArguments(Arguments, frozen=True, kw_only=True):
     path: str
     architecture: str = ""
     allow_pickle: bool = False
+
+
+class MirrorArguments(Arguments, frozen=True, kw_only=True):
+    """What the program that fills or checks a ModelMirror's bucket is told."""
+
+    bucket: str
+    """An `s3://` source, as `kaito.api.weight_source` spells it."""
+    key: str = ""
+    """The folder under `root` where the weights wait for their way to the bucket."""
+    root: str = ""
+    source: tuple[str, ...] = ()
+    """Where the weights come from, tried in this order; none: the bucket has them already."""
+    port: int = HTTP_PORT
+    """Where `/kaito/report` is answered while it works; 0: nowhere."""
+    host: str = ""
+    """Empty: the pod's address from KAITO_POD_IP, else every address."""
 
 
 class Distributed(msgspec.Struct, frozen=True, kw_only=True):

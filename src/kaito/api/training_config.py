@@ -62,7 +62,11 @@ class TrainingConfig:
     @property
     def is_quantized(self) -> bool:
         """Whether the base model is loaded with 4 or 8 bits an element."""
-        return any(self.value("QuantizationConfig", key) is True for key in _QUANTIZED)
+        return any(self.is_set("QuantizationConfig", key) for key in _QUANTIZED)
+
+    def is_set(self, section: str, key: str) -> bool:
+        """Whether a switch is on; KAITO's own texts may spell it as a text."""
+        return str(self.value(section, key)).lower() == "true"
 
 
 def parse_training_config(text: str, method: TuningMethod | None = None) -> TrainingConfig:
@@ -109,7 +113,7 @@ def _check_setting(section: str, key: str, value: object) -> None:
 
 
 def _check_quantization(config: TrainingConfig, method: TuningMethod | None) -> None:
-    chosen = [key for key in _QUANTIZED if config.value("QuantizationConfig", key) is True]
+    chosen = [key for key in _QUANTIZED if config.is_set("QuantizationConfig", key)]
     if len(chosen) == 2:
         raise ValueError("Cannot set both 'load_in_4bit' and 'load_in_8bit' to true; remove one")
     if method in ("lora", "full") and chosen:

@@ -80,6 +80,8 @@ class TuningArguments(Arguments, frozen=True, kw_only=True):
     """Pods that train together; JOB_COMPLETION_INDEX says which of them this one is."""
     first_node: str = ""
     """`HOST:PORT` of the first of them, where all meet."""
+    shares_model: bool = False
+    """Whether all processes hold one copy of the model together, for no GPU holds it (FSDP)."""
     port: int = 5000
     host: str = ""
     """For /kaito/report and /metrics; empty: KAITO_POD_IP, else every address."""

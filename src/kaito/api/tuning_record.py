@@ -91,6 +91,8 @@ class DatasetRecord(Wire):
     """The first of them."""
     dropped_reasons: dict[str, int] = {}
     """How many rows by reason."""
+    repeated: int = 0
+    """Samples that are as an earlier one; looked for among the first hundred thousand."""
     shapes: dict[str, int] = {}
     """How many rows by `RowShape`."""
     tokens: int = 0

@@ -4,11 +4,15 @@
     hub:ORG/MODEL@REVISION        a model hub that speaks Hugging Face's HTTP API
     oci:REGISTRY/REPOSITORY:TAG   an artifact in an OCI registry
     package:NAME==VERSION#FILE    a file that an installed Python distribution ships
+    s3://BUCKET/PREFIX?endpoint=URL&region=NAME&sealed=true
+                                  a folder of a bucket that speaks Amazon S3's protocol
 
 Pure: what each needs to be reached is the runtime's business.
 """
 
-from typing import TypeAlias
+import re
+from typing import Final, TypeAlias
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import msgspec
 
@@ -58,7 +62,56 @@ class PackageSource(msgspec.Struct, frozen=True, tag="package"):
         return f"package:{self.distribution}=={self.version}#{self.file}"
 
 
-WeightSource: TypeAlias = FolderSource | HubSource | OciSource | PackageSource
+class S3Source(msgspec.Struct, frozen=True, tag="s3"):
+    """A folder of a bucket."""
+
+    bucket: str
+    prefix: str = ""
+    """The folder, without slashes around it; empty: the bucket's root."""
+    endpoint: str = ""
+    """Where the service answers, such as https://minio.example.com:9000; empty: Amazon's."""
+    region: str = ""
+    """Empty: what the environment says, else what the service does."""
+    is_sealed: bool = False
+    """Whether it counts only with the list that is written when all else is there."""
+
+    @property
+    def url(self) -> str:
+        """The folder, as people write it."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def __str__(self) -> str:
+        """The argument's spelling."""
+        given = {
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "sealed": "true" if self.is_sealed else "",
+        }
+        query = urlencode({name: value for name, value in given.items() if value}, safe=":/")
+        path = f"s3://{self.bucket}/{quote(self.prefix)}".rstrip("/")
+        return f"{path}?{query}" if query else path
+
+
+WeightSource: TypeAlias = FolderSource | HubSource | OciSource | PackageSource | S3Source
+
+BUCKET_URL: Final = "s3://[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](/[A-Za-z0-9!_.*'()/ -]*)?"
+"""A bucket and a folder in it, as a pattern that RE2 and Python read alike. The characters are
+those that Amazon calls safe for a key:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+BUCKET_ENDPOINT: Final = "https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
+
+
+def parse_bucket_url(
+    url: str, *, endpoint: str = "", region: str = "", is_sealed: bool = False
+) -> S3Source:
+    """The folder that `s3://bucket/prefix` names; `UsageError` says how it should be written."""
+    if re.fullmatch(BUCKET_URL, url) is None:
+        raise UsageError(f"{url!r} names no bucket", hint="write s3://BUCKET or s3://BUCKET/FOLDER")
+    if endpoint and re.fullmatch(BUCKET_ENDPOINT, endpoint) is None:
+        raise UsageError(f"endpoint {endpoint!r} is no address", hint="write https://HOST:PORT")
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    folders = "/".join(part for part in prefix.split("/") if part)
+    return S3Source(bucket, folders, endpoint.rstrip("/"), region, is_sealed)
 
 
 def parse_source(text: str) -> WeightSource:
@@ -76,7 +129,21 @@ def parse_source(text: str) -> WeightSource:
         version, _, file = tail.partition("#")
         if distribution and version and file:
             return PackageSource(distribution, version, file)
+    if scheme == "s3":
+        return _parse_s3(text)
     raise UsageError(
         f"weight source {text!r} is not understood",
-        hint="write folder:PATH, hub:ORG/MODEL@REVISION, oci:REFERENCE or package:NAME==VERS#FILE",
+        hint="write folder:PATH, hub:ORG/MODEL@REVISION, oci:REFERENCE, s3://BUCKET/FOLDER or "
+        "package:NAME==VERS#FILE",
+    )
+
+
+def _parse_s3(text: str) -> S3Source:
+    found = urlsplit(text)
+    options = {name: values[-1] for name, values in parse_qs(found.query).items()}
+    return parse_bucket_url(
+        f"s3://{found.netloc}{unquote(found.path)}",
+        endpoint=options.get("endpoint", ""),
+        region=options.get("region", ""),
+        is_sealed=options.get("sealed") == "true",
     )

@@ -48,6 +48,8 @@ from kaito.local.node.agent import AgentSettings, NodeAgent
 from kaito.local.store.sqlite import SqliteStore
 from kaito.planner.machine import Machine
 
+RUNS = frozenset({MODELMIRRORS.kind})
+"""Kinds that have a controller here; in a cluster their gates decide."""
 _HOST = "127.0.0.1"
 _MANAGER = "kaito-plane"
 _STOP_GRACE_SECONDS = 10.0
@@ -119,7 +121,7 @@ async def _run_parts(client: Client, server: ApiServer, state: StateFolder, cloc
     )
     controllers = (
         *(*built_in, workspace_controller(state, machine), mirror_controller(state)),
-        *announced_controllers(runs=frozenset({MODELMIRRORS.kind})),
+        *announced_controllers(runs=RUNS),
     )
     informers = Informers(client, clock=clock)
     follow_reports(informers, clock=clock)

@@ -7,6 +7,7 @@
 <state>/pki/              certificate authority and server certificate
 <state>/run/api.sock      the trusted socket of our own controllers
 <state>/pods/             containers' records, logs and volumes
+<state>/hosts/            names of pods of headless Services, by namespace
 <state>/models/           weights by preset name
 <state>/plane.log         what a detached plane says
 """

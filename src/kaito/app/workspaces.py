@@ -16,7 +16,8 @@ from kaito.local.models import ModelsFolder
 from kaito.planner.gpu import plan_on_gpus
 from kaito.planner.machine import Machine, plan_on_machine
 from kaito.planner.plan import Plan, PlanRequest, Refusal
-from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_machine
+from kaito.planner.tuning import TuningPlan, plan_tuning_on_machine
+from kaito.planner.tuning_fit import TuningRequest
 from kaito.provision.claims import NodeClaims
 from kaito.provision.port import NodeClass
 from kaito.render.settings import RenderSettings

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from kaito.app.leading import Standing
 from kaito.base.errors import KaitoError, UsageError
+from kaito.base.garbage import collect_seldom
 from kaito.base.logs import facts, start_logging
 from kaito.cli.reporting import first_known
 
@@ -18,6 +19,7 @@ def run_until_told(
     arguments: argparse.Namespace, who: str, main: Callable[[Standing], Awaitable[None]]
 ) -> int:
     """Log as the flags say and run `main` until a signal ends it; the exit status."""
+    collect_seldom()
     start_logging(level=arguments.log_level.upper(), json=arguments.log_format == "json")
     return asyncio.run(_run(who, main))
 

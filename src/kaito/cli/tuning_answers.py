@@ -17,8 +17,9 @@ from kaito.catalog.instance_type import InstanceType
 from kaito.cli.output import note
 from kaito.cli.questions import find_model
 from kaito.planner.plan import Refusal
-from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_gpus
+from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus
 from kaito.planner.tuning_demand import demand_of_config
+from kaito.planner.tuning_fit import TuningRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,10 @@ def answer_tuning(
     assert method is not None, "admission has judged it"
     preset, facts = find_model(workspace.preset_name, state_dir)
     demand = demand_of_config(method, _settings(workspace, around, where))
-    request = TuningRequest(preset=preset, facts=facts, instance=instance, demand=demand)
+    nodes = (workspace.resource.count if workspace.resource else None) or 1
+    request = TuningRequest(
+        preset=preset, facts=facts, instance=instance, nodes=nodes, demand=demand
+    )
     return TuningAnswer(where=where, model=preset.name, outcome=plan_tuning_on_gpus(request))
 
 
@@ -85,6 +89,7 @@ def tuning_document(answer: TuningAnswer) -> dict[str, object]:
     share = plan.share
     found = {
         "instanceType": plan.instance.name if plan.instance else None,
+        "nodes": plan.nodes,
         "gpus": plan.gpus,
         "shards": plan.shards,
         "checkpointing": plan.checkpointing,
@@ -95,6 +100,7 @@ def tuning_document(answer: TuningAnswer) -> dict[str, object]:
             "trained": share.trained,
             "activations": share.activations,
             "engine": share.engine,
+            "gathered": share.gathered,
         },
         "working": plan.working,
     }

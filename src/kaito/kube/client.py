@@ -6,6 +6,7 @@ only the caller knows whether that is safe.
 """
 
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -365,7 +366,7 @@ class _Answer:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._answered(0)
             raise errors.Unavailable(
-                f"the API server at {self._cluster.address} does not answer ({error})",
+                f"the API server at {self._cluster.address} does not answer ({_cause(error)})",
                 hint="is it running, and is this its address? see `kaito status` for a plane",
             ) from error
         self._answered(response.status)
@@ -407,3 +408,17 @@ def _watch_error(body: msgspec.Raw, where: str) -> errors.ApiError:
     status = msgspec.json.decode(body)
     code = int(status.get("code", 500)) if isinstance(status, dict) else 500
     return errors.to_error(code, bytes(body), where=where)
+
+
+def _cause(error: Exception) -> str:
+    """Why there was no answer, without the library's account of its own objects."""
+    found: object = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        found = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        found = error.os_error
+    if isinstance(found, ConnectionError) and found.errno:
+        return os.strerror(found.errno)
+    if isinstance(found, OSError) and found.strerror:
+        return found.strerror
+    return str(found) or type(found).__name__

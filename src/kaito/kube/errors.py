@@ -28,6 +28,11 @@ class ApiError(KaitoError):
         self.reason = reason
         self.retry_after = 0.0
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a right, a quota or a policy has to change first. A fence's has no status."""
+        return self.status in (400, 403, 422)
+
 
 class NotFound(ApiError):
     """There is no such object."""

@@ -2,6 +2,7 @@
 
 A key is in the queue at most once and with at most one worker at a time; what arrives while it is
 being worked on runs once more afterwards. Delayed and backed-off additions keep the earliest time.
+Urgent keys are given out before all others; each lane keeps its order.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class WorkQueue(Generic[K]):
         self._clock = clock
         self._backoff = backoff or Backoff(base=0.05, cap=60.0)
         self._ready: deque[K] = deque()
+        self._urgent: deque[K] = deque()
         self._queued: set[K] = set()
         self._active: set[K] = set()
         self._again: set[K] = set()
@@ -46,16 +48,16 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Keys that wait for a worker now; delayed ones do not count."""
-        return len(self._ready)
+        return len(self._ready) + len(self._urgent)
 
-    def add(self, key: K) -> None:
-        """Have the key worked on soon."""
+    def add(self, key: K, *, is_urgent: bool = False) -> None:
+        """Have the key worked on soon; before all that are not urgent, unless it waits already."""
         self._due.pop(key, None)
         if key in self._active:
             self._again.add(key)
         elif key not in self._queued:
             self._queued.add(key)
-            self._ready.append(key)
+            (self._urgent if is_urgent else self._ready).append(key)
             self.added += 1
             self._arrived.set()
 
@@ -94,12 +96,12 @@ class WorkQueue(Generic[K]):
         Raises:
             Closed: there will be none.
         """
-        while not self._ready and not self._is_closed:
+        while not len(self) and not self._is_closed:
             self._arrived.clear()
             await self._arrived.wait()
         if self._is_closed:
             raise Closed
-        key = self._ready.popleft()
+        key = (self._urgent or self._ready).popleft()
         self._queued.discard(key)
         self._active.add(key)
         return key

@@ -1,22 +1,32 @@
-"""The plan of a tuning job: on how many GPUs of one node, in how much memory; or why not. Pure.
+"""The plan of a tuning job: on how many GPUs of its nodes, in how much memory; or why not. Pure.
 
-One node does the work: several GPUs each take samples of their own where the model fits on one of
-them, and share the model (FSDP) where it does not. A refusal says what would fit instead: qlora,
-a smaller batch, the cheapest larger machine.
+The nodes are as many as the workspace asks for. Several GPUs each take samples of their own where
+the model fits on one of them, and share the model (FSDP) where it does not. A refusal says what
+would fit instead: qlora, a smaller batch, more nodes, the cheapest larger machine.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from kaito.base.quantity import GIB, format_gib
+from kaito.base.quantity import format_gib
 from kaito.catalog.instance_type import InstanceType
 from kaito.catalog.instances import INSTANCE_TYPES
-from kaito.catalog.preset import ModelFacts, Preset
 from kaito.planner.devices import Device, devices_of
 from kaito.planner.machine import Machine
 from kaito.planner.plan import GPU_RESOURCE, INSUFFICIENT_MEMORY, UNSUPPORTED_ACCELERATOR, Refusal
 from kaito.planner.startup import disk_bytes
+from kaito.planner.tuning_fit import (
+    REQUESTABLE,
+    TuningFit,
+    TuningRequest,
+    find_fit,
+    lacks_main_memory,
+    main_memory,
+    most_shards,
+    room_of,
+    ways,
+)
 from kaito.planner.tuning_memory import (
     TuningDemand,
     TuningShare,
@@ -31,25 +41,8 @@ _SEQUENCE_ON_GPU = 1024
 _SEQUENCE_ON_MACHINE = 512
 _LARGE_SHARE = 2
 """One job takes at most one part of so many of a machine, unless it needs more."""
-_PROCESS_BYTES = 6 * GIB
-"""Main memory of one process: Python, CUDA's host side, the data set's share."""
-_REQUESTABLE = 0.8
-"""Share of a node's memory that pods can ask for."""
-_USABLE = 0.95
-"""Share of a GPU that is planned for: drivers and other programs have some of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TuningRequest:
-    """One model, one kind of machine, one job's settings."""
-
-    preset: Preset
-    facts: ModelFacts
-    instance: InstanceType | None = None
-    """None: this machine, or nobody knows."""
-    demand: TuningDemand = field(default_factory=TuningDemand)
-    takes_all_gpus: bool = True
-    """Whether the node is the job's alone; on shared nodes it takes as few GPUs as will do."""
+_MORE_NODES = (2, 4, 8)
+"""Node counts that a refusal tries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +51,18 @@ class TuningPlan:
 
     instance: InstanceType | None = None
     """None: a machine without a GPU."""
+    nodes: int = 1
+    """That train together."""
     gpus: int = 0
+    """Of each node."""
     gpu_resource: str = GPU_RESOURCE
     shards: int = 1
-    """GPUs that hold one copy of the model together."""
+    """GPUs, of all nodes, that hold one copy of the model together."""
     checkpointing: bool = False
     share: TuningShare
     """Of one GPU, or of the machine."""
     memory_bytes: int
-    """Main memory the pod needs."""
+    """Main memory that each node's pod needs."""
     disk_bytes: int
     working: tuple[str, ...]
 
@@ -75,18 +71,21 @@ class TuningPlan:
         """One line for an event."""
         where = "this machine" if self.instance is None else self.instance.name
         gpus = f", {self.gpus} GPU{'s' if self.gpus > 1 else ''}" if self.gpus else ""
+        if self.nodes > 1:
+            where, gpus = f"{self.nodes} nodes of {where}", f"{gpus} each" if gpus else ""
         return f"tuning on {where}{gpus}: {self.working[-1]}"
 
 
 def plan_tuning_on_machine(request: TuningRequest, machine: Machine) -> TuningPlan | Refusal:
     """The plan for a machine without a GPU, whatever instance type is asked for."""
     demand = _settled(request, _SEQUENCE_ON_MACHINE)
-    room = machine.allocatable_bytes
-    for checkpointing in _ways(demand):
+    room = machine.allocatable_bytes // request.nodes
+    for checkpointing in ways(demand):
         share = share_on_machine(request.facts, demand, checkpointing=checkpointing)
         is_last = checkpointing is _least(demand)
         if share.total <= (room if is_last else room // _LARGE_SHARE):
             return TuningPlan(
+                nodes=request.nodes,
                 checkpointing=checkpointing,
                 share=share,
                 memory_bytes=share.total,
@@ -95,16 +94,18 @@ def plan_tuning_on_machine(request: TuningRequest, machine: Machine) -> TuningPl
             )
 
     def fits(other: TuningDemand) -> bool:
-        ways = (share_on_machine(request.facts, other, checkpointing=c) for c in _ways(other))
-        return any(share.total <= room for share in ways)
+        shares = (share_on_machine(request.facts, other, checkpointing=c) for c in ways(other))
+        return any(share.total <= room for share in shares)
 
     least = share_on_machine(request.facts, demand, checkpointing=_least(demand))
-    has = f"machine {machine.name} has {format_gib(room)} for workloads"
+    has = f"machine {machine.name} has {format_gib(machine.allocatable_bytes)} for workloads"
+    if request.nodes > 1:
+        has += f", {format_gib(room)} for each of {request.nodes} nodes"
     return _refusal(request, least, has, (_smaller(demand, fits),))
 
 
 def plan_tuning_on_gpus(request: TuningRequest) -> TuningPlan | Refusal:
-    """The plan for one node of the request's instance type."""
+    """The plan for the request's nodes, of its instance type."""
     instance = request.instance
     if instance is None:
         return Refusal("UnknownNodes", f"{request.preset.name}: no machine is known to tune it on")
@@ -115,11 +116,17 @@ def plan_tuning_on_gpus(request: TuningRequest) -> TuningPlan | Refusal:
         message = f"{instance.name} has {instance.gpu}, which nothing of ours trains on"
         return Refusal(UNSUPPORTED_ACCELERATOR, f"{message}; {_larger(request)}")
     demand, device = _settled(request, _SEQUENCE_ON_GPU), devices_of(instance)[-1]
-    least = share_on_gpu(request.facts, demand, shards=device.count, checkpointing=_least(demand))
-    each = f"{format_gib(_room(device))} to use"
+    shards = most_shards(request, demand, device)
+    least = share_on_gpu(request.facts, demand, shards=shards, checkpointing=_least(demand))
+    each = f"{format_gib(room_of(device))} to use"
     has = f"{instance.name} has {device.count} x {device.accelerator.name} with {each}"
-    smaller = _smaller(demand, lambda other: _fit(request.facts, other, device) is not None)
-    return _refusal(request, least, has, (smaller, _larger(request)))
+    if request.nodes > 1:
+        has = f"{request.nodes} nodes: {has}"
+    if shards > 1 and (main := lacks_main_memory(request, demand, device.count)):
+        can = format_gib(int((instance.memory_bytes or 0) * REQUESTABLE))
+        has += f", and for checkpoints {format_gib(main)} of main memory where pods get {can}"
+    smaller = _smaller(demand, lambda other: find_fit(request, other, device) is not None)
+    return _refusal(request, least, has, (smaller, _more_nodes(request), _larger(request)))
 
 
 def tell_smaller(request: TuningRequest) -> str:
@@ -152,28 +159,13 @@ def _settled(request: TuningRequest, tokens: int) -> TuningDemand:
 def _plan_on(request: TuningRequest, instance: InstanceType) -> TuningPlan | None:
     if instance.accelerator.runtime is None:
         return None
+    # It may be another one than the request's, to be told of.
+    request = replace(request, instance=instance)
     demand = _settled(request, _SEQUENCE_ON_GPU)
     for device in devices_of(instance):
-        fit = _fit(request.facts, demand, device)
+        fit = find_fit(request, demand, device)
         if fit is not None:
             return _plan(request, demand, instance, device, fit)
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    shards: int
-    checkpointing: bool
-    share: TuningShare
-
-
-def _fit(facts: ModelFacts, demand: TuningDemand, device: Device) -> _Fit | None:
-    """The fewest GPUs that hold one copy, without checkpointing where that does."""
-    for shards in range(1, device.count + 1):
-        for checkpointing in _ways(demand):
-            share = share_on_gpu(facts, demand, shards=shards, checkpointing=checkpointing)
-            if share.total <= _room(device):
-                return _Fit(shards, checkpointing, share)
     return None
 
 
@@ -182,21 +174,19 @@ def _plan(
     demand: TuningDemand,
     instance: InstanceType,
     device: Device,
-    fit: _Fit,
+    fit: TuningFit,
 ) -> TuningPlan:
-    gpus = device.count if request.takes_all_gpus else fit.shards
-    # Shards of unequal size would leave a GPU idle.
-    shards = gpus if fit.shards > 1 else 1
-    memory = max(gpus * _PROCESS_BYTES, request.facts.weights_bytes + _PROCESS_BYTES)
+    memory = main_memory(request.facts, demand, gpus=fit.gpus, shards=fit.shards)
     if instance.memory_bytes:
-        memory = min(memory, int(instance.memory_bytes * _REQUESTABLE))
-    room = f"{format_gib(_room(device))} of {device.accelerator.name}"
-    spread = f" each, the model shared by {shards} GPUs" if shards > 1 else ""
+        memory = min(memory, int(instance.memory_bytes * REQUESTABLE))
+    room = f"{format_gib(room_of(device))} of {device.accelerator.name}"
+    spread = f" each, the model shared by {fit.shards} GPUs" if fit.shards > 1 else ""
     return TuningPlan(
         instance=instance,
-        gpus=gpus,
+        nodes=request.nodes,
+        gpus=fit.gpus,
         gpu_resource=device.resource,
-        shards=shards,
+        shards=fit.shards,
         checkpointing=fit.checkpointing,
         share=fit.share,
         memory_bytes=memory,
@@ -205,20 +195,9 @@ def _plan(
     )
 
 
-def _ways(demand: TuningDemand) -> Iterator[bool]:
-    if demand.checkpointing is None:
-        yield from (False, True)
-    else:
-        yield demand.checkpointing
-
-
 def _least(demand: TuningDemand) -> bool:
     """Whether the smallest way has checkpointing."""
     return demand.checkpointing is not False
-
-
-def _room(device: Device) -> int:
-    return int(device.accelerator.memory_bytes * _USABLE)
 
 
 def _working(share: TuningShare, demand: TuningDemand, room: str) -> tuple[str, ...]:
@@ -249,6 +228,7 @@ def _smaller(demand: TuningDemand, fits: Callable[[TuningDemand], bool]) -> str:
         ("gradient_checkpointing: true", other),
         ("per_device_train_batch_size: 1", replace(other, batch=1)),
         ("method: qlora", replace(other, method="qlora")),
+        ("method: lora", replace(other, method="lora") if demand.method == "qlora" else demand),
         ("method: qlora with per_device_train_batch_size: 1",
          replace(other, method="qlora", batch=1)),
         (f"method: qlora with per_device_train_batch_size: 1 and max_length: {tokens}",
@@ -256,6 +236,15 @@ def _smaller(demand: TuningDemand, fits: Callable[[TuningDemand], bool]) -> str:
     ):  # fmt: skip
         if changed != demand and fits(changed):
             return f"{text} would fit"
+    return ""
+
+
+def _more_nodes(request: TuningRequest) -> str:
+    """How many nodes of this type would do."""
+    for nodes in _MORE_NODES:
+        more = replace(request, nodes=nodes)
+        if nodes > request.nodes and request.instance and _plan_on(more, request.instance):
+            return f"resource.count: {nodes} would fit"
     return ""
 
 

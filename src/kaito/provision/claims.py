@@ -81,7 +81,8 @@ class NodeClaims:
         found = self._found(wanted, supply)
         ready = [claim for claim in claims if claim.is_ready]
         if len(ready) + len(found) < wanted.count:
-            said = say_waiting(wanted, claims, len(ready) + len(found))
+            leaving = next((c for c in supply.claims if c.metadata.is_deleting), None)
+            said = say_waiting(wanted, claims, len(ready) + len(found), leaving=leaving)
             return Assessment(state="claims pending", reason="NodeClaimNotReady", message=said)
         return assess_nodes(wanted, ready, found, supply.nodes)
 
@@ -228,14 +229,26 @@ def _holds(claim: NodeClaim, type_: str) -> bool:
     return found is not None and found.is_true
 
 
-def say_waiting(wanted: Wanted, claims: tuple[NodeClaim, ...], ready: int) -> str:
-    """How many machines there are, and what the first claim that is not ready lacks."""
+def say_waiting(
+    wanted: Wanted,
+    claims: tuple[NodeClaim, ...],
+    ready: int,
+    *,
+    leaving: NodeClaim | None = None,
+) -> str:
+    """How many machines there are, and what the first claim that is not ready lacks.
+
+    `leaving` is one that somebody deleted, and whose name is not free before it is gone.
+    """
     said = f"{ready} of {wanted.count} {wanted.instance_type} machines are ready"
     for claim in claims:
         for type_ in CONDITIONS:
             found = claim.condition(type_)
             if found is None or not found.is_true:
                 return f"{said}; NodeClaim {claim.metadata.name} is not {type_} yet"
+    if leaving is not None:
+        name = leaving.metadata.name
+        return f"{said}; NodeClaim {name} is being deleted, and asked for again when it is gone"
     if not claims and wanted.count > ready:
         # Said of a claim that is only just being made, so that it need not be said anew.
         return f"{said}; NodeClaim {claim_name(wanted, 0)} is not {CONDITIONS[0]} yet"

@@ -34,6 +34,8 @@ class Wanted:
     """Operating system image that the node should have; empty: the provider's default."""
     has_spare: bool = False
     """Whether one machine more is wanted while an update lasts; only counts where `count` is 1."""
+    takes_turns: bool = True
+    """Whether a second pod may have taken over from the first: then its machine is kept, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ def is_in_use(wanted: Wanted, supply: Supply, nodes: Iterable[str], *, is_spare:
     if wanted.count != 1:
         return False
     names = set(nodes) - {""}
-    if is_spare and names and _find_first(wanted, supply) is None:
+    if is_spare and wanted.takes_turns and names and _find_first(wanted, supply) is None:
         return True
     return is_occupied(wanted, supply, names)
 

@@ -35,11 +35,14 @@ class Piece:
     """`sha256:HEX`, or `git:HEX` for a git blob's id; empty: nobody knows."""
     offset: int = 0
     """Where in the file it begins."""
+    version: str = ""
+    """Where nobody knows the digest: what changes with the content, such as an ETag."""
 
     @property
     def key(self) -> str:
         """What the journal knows it by: other content under the same name is another piece."""
-        return f"{self.digest or self.size}@{self.offset} {self.name}"
+        known = self.digest or f"{self.size}{self.version and f'~{self.version}'}"
+        return f"{known}@{self.offset} {self.name}"
 
 
 def sums_of(pieces: Sequence[Piece]) -> dict[str, str]:

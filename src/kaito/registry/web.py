@@ -6,6 +6,7 @@ Redirects are followed here, so that a login never reaches another host than the
 import asyncio
 import os
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -128,9 +129,12 @@ class Web:
 
 
 @asynccontextmanager
-async def open_web(clock: Clock) -> AsyncIterator[Web]:
-    """A session with this module's bounds, closed at the end of the block."""
-    connector = aiohttp.TCPConnector(resolver=DaemonResolver(), limit=32)
+async def open_web(clock: Clock, *, trust: ssl.SSLContext | None = None) -> AsyncIterator[Web]:
+    """A session with this module's bounds, closed at the end of the block.
+
+    `trust` says whose certificates count; None: those of public authorities.
+    """
+    connector = aiohttp.TCPConnector(resolver=DaemonResolver(), limit=32, ssl=trust or True)
     async with aiohttp.ClientSession(
         connector=connector,
         trust_env=True,
@@ -168,7 +172,10 @@ def to_reason(error: Exception) -> str:
         number = error.os_error.errno
         cause = os.strerror(number) if number and number > 0 else str(error.os_error)
         return f"cannot reach {error.host} ({cause})"
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+    # The second is also what is raised while a body is sent, with the whole address in its words.
+    if isinstance(
+        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionResetError
+    ):
         return "the server cut the connection"
     return " ".join(str(error).split()) or type(error).__name__
 

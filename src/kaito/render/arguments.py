@@ -47,7 +47,8 @@ def render_arguments(workspace: Workspace, model: ServedModel) -> tuple[str, ...
 
 
 def _folder(spec: PresetSpec, model: ServedModel) -> str:
-    key = weights_key(spec, model.preset) if model.mirror is None else model.preset.name
+    is_mounted = model.mirror is not None
+    key = model.preset.name if is_mounted else weights_key(spec, model.preset, model.bucket)
     return runtime.model_folder(runtime.WEIGHTS_MOUNT, key)
 
 

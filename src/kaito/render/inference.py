@@ -3,6 +3,7 @@
 from kaito.api import labels, runtime
 from kaito.api.meta import Manifest, owner_reference
 from kaito.api.workspace import PresetSpec, Workspace
+from kaito.render.bucket import bucket_account
 from kaito.render.containers import render_server
 from kaito.render.placement import place
 from kaito.render.security import pod_security
@@ -33,6 +34,7 @@ def render_preset(
         ],
         "terminationGracePeriodSeconds": runtime.GRACE_SECONDS,
         "automountServiceAccountToken": False,
+        **bucket_account(model.bucket),
         "securityContext": pod_security(),
     }
     template = {
@@ -56,6 +58,7 @@ def _weights(workspace: Workspace, model: ServedModel, settings: RenderSettings)
         workspace.inference.preset,
         model.preset,
         settings,
+        bucket=model.bucket,
         allow_pickle=allows_pickle(workspace),
     )
     return {"initContainers": [container]}

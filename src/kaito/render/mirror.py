@@ -1,23 +1,27 @@
-"""The volume of a ModelMirror, and the Job that fills it. Pure.
+"""The volume of a ModelMirror, and the Job that fills it, or its bucket. Pure.
 
 | what | name | |
 |---|---|---|
-| PersistentVolumeClaim | <mirror> | in spec.jobNamespace |
+| PersistentVolumeClaim | <mirror> | in spec.jobNamespace; none with a bucket |
 | Job | <mirror>-download-<n> | the n-th try; the program of every pod's weights |
 | on the volume | <org>--<model>/ | as that program leaves a model's folder |
+
+With a bucket the program sends there what it has fetched, from a folder that lives as long as its
+pod does; of a static one it looks whether there is a model.
 """
 
 from collections.abc import Mapping
 
 from kaito.api import labels, runtime
 from kaito.api.meta import Manifest, owner_reference
-from kaito.api.modelmirror import MirrorSource, ModelMirror
-from kaito.api.runtime import WeightsArguments
+from kaito.api.modelmirror import MirrorSource, ModelMirror, bucket_of
+from kaito.api.runtime import MirrorArguments, WeightsArguments
 from kaito.api.weight_source import HubSource
 from kaito.catalog.lookup import PRESETS
+from kaito.render.bucket import bucket_account, bucket_environment, mirror_bucket
 from kaito.render.containers import program_environment
 from kaito.render.security import container_security, pod_security
-from kaito.render.served_model import MirrorVolume
+from kaito.render.served_model import MirrorBucket, MirrorVolume
 from kaito.render.settings import RenderSettings
 from kaito.render.volumes import SCRATCH, WEIGHTS, scratch_mounts
 
@@ -80,17 +84,18 @@ def access_mode(provisioner: str, annotations: Mapping[str, str]) -> str:
     return "ReadWriteMany" if provisioner.endswith(_SHARED) else "ReadWriteOnce"
 
 
-def render_claim(mirror: ModelMirror, mode: str) -> Manifest:
-    """The volume; it goes with its mirror."""
+def render_claim(mirror: ModelMirror, mode: str, *, default_class: str = "") -> Manifest:
+    """The volume; it goes with its mirror. `default_class` is for mirrors that name none."""
     assert mirror.spec is not None
     assert mirror.spec.storage is not None
+    class_name = mirror.spec.storage.storage_class_name or default_class
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": _metadata(mirror, mirror.metadata.name),
         "spec": {
             "accessModes": [mode],
-            "storageClassName": mirror.spec.storage.storage_class_name,
+            **({"storageClassName": class_name} if class_name else {}),
             "resources": {"requests": {"storage": mirror.spec.storage.size}},
         },
     }
@@ -104,15 +109,14 @@ def download_name(mirror: ModelMirror, number: int) -> str:
 def render_download(mirror: ModelMirror, number: int, settings: RenderSettings) -> Manifest:
     """The Job that fills the volume; what an earlier one has fetched is not fetched again."""
     assert mirror.spec is not None
-    assert mirror.spec.source is not None
     own = {labels.MODEL_MIRROR_NAME: mirror.metadata.name}
+    bucket = mirror_bucket(mirror, settings)
+    scratch = [{"name": SCRATCH, "emptyDir": {}}] if settings.has_containers else []
     pod: Manifest = {
-        "containers": [_render_program(mirror.spec.source, settings)],
-        "volumes": [
-            {"name": WEIGHTS, "persistentVolumeClaim": {"claimName": mirror.metadata.name}},
-            *([{"name": SCRATCH, "emptyDir": {}}] if settings.has_containers else []),
-        ],
-        "restartPolicy": "Never",
+        "containers": [_render_program(mirror, bucket, settings)],
+        "volumes": [*_render_room(mirror), *scratch],
+        # What is on the way to a bucket lies in the pod: it is started again in its place.
+        "restartPolicy": "Never" if bucket is None else "OnFailure",
         "terminationGracePeriodSeconds": 5,
         "automountServiceAccountToken": bool(mirror.spec.service_account_name),
         "securityContext": pod_security(),
@@ -131,29 +135,54 @@ def render_download(mirror: ModelMirror, number: int, settings: RenderSettings) 
                     "labels": own,
                     "annotations": {labels.REPORT_PORT: str(runtime.HTTP_PORT)},
                 },
-                "spec": pod,
+                "spec": {**pod, **bucket_account(bucket)},
             },
         },
     }
 
 
-def _render_program(source: MirrorSource, settings: RenderSettings) -> Manifest:
-    arguments = WeightsArguments(
-        key=mirror_folder(source), root=MIRROR_MOUNT, source=_sources(source.model_id)
-    )
+def _render_room(mirror: ModelMirror) -> list[Manifest]:
+    """Where the weights go, or wait for their way to the bucket; none are fetched for a look."""
+    assert mirror.spec is not None
+    if bucket_of(mirror) is None:
+        claim = {"claimName": mirror.metadata.name}
+        return [{"name": WEIGHTS, "persistentVolumeClaim": claim}]
+    if mirror.spec.source is None:
+        return []
+    size = mirror.spec.storage.size if mirror.spec.storage else ""
+    return [{"name": WEIGHTS, "emptyDir": {"sizeLimit": size} if size else {}}]
+
+
+def _render_program(
+    mirror: ModelMirror, bucket: MirrorBucket | None, settings: RenderSettings
+) -> Manifest:
+    source = mirror.spec.source if mirror.spec else None
+    room = [{"name": WEIGHTS, "mountPath": MIRROR_MOUNT}] if source is not None else []
+    requests = {"cpu": settings.mirror_cpu, "memory": settings.mirror_memory}
     return {
         "name": "weights",
         "image": settings.serving_image,
-        "command": list(runtime.WEIGHTS_COMMAND),
-        "args": list(arguments.to_argv()),
-        "env": [*program_environment(settings), *_token(source)],
-        "volumeMounts": [
-            {"name": WEIGHTS, "mountPath": MIRROR_MOUNT},
-            *scratch_mounts(settings),
-        ],
-        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}},
+        **_render_command(source, bucket),
+        "env": [*program_environment(settings), *_token(source), *bucket_environment(bucket)],
+        "volumeMounts": [*room, *scratch_mounts(settings)],
+        "resources": {"requests": requests},
         "securityContext": container_security(),
     }
+
+
+def _render_command(source: MirrorSource | None, bucket: MirrorBucket | None) -> Manifest:
+    found = _sources(source.model_id) if source is not None else ()
+    if bucket is None:
+        assert source is not None
+        key = mirror_folder(source)
+        arguments = WeightsArguments(key=key, root=MIRROR_MOUNT, source=found)
+        return {"command": list(runtime.WEIGHTS_COMMAND), "args": list(arguments.to_argv())}
+    filling = MirrorArguments(bucket=bucket.source)
+    if source is not None:
+        key = mirror_folder(source)
+        filling = MirrorArguments(bucket=bucket.source, key=key, root=MIRROR_MOUNT, source=found)
+    # The verb is the command's, so that the arguments are options only.
+    return {"command": list(runtime.MIRROR_COMMAND), "args": list(filling.to_argv())}
 
 
 def _sources(model_id: str) -> tuple[str, ...]:
@@ -165,8 +194,8 @@ def _sources(model_id: str) -> tuple[str, ...]:
     return (hub, f"package:{preset.package}") if preset.package else (hub,)
 
 
-def _token(source: MirrorSource) -> list[Manifest]:
-    if source.access_secret is None:
+def _token(source: MirrorSource | None) -> list[Manifest]:
+    if source is None or source.access_secret is None:
         return []
     reference = {"name": source.access_secret.name, "key": runtime.ENV_HUB_AUTH}
     return [{"name": runtime.ENV_HUB_AUTH, "valueFrom": {"secretKeyRef": reference}}]

@@ -30,6 +30,18 @@ class MirrorVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorBucket:
+    """A bucket with the weights in it, as a pod reads it."""
+
+    source: str
+    """An `s3://` source, as `kaito.api.weight_source` spells it."""
+    secret: str = ""
+    """The Secret with the login, in the pod's namespace; empty: whatever the pod has."""
+    account: str = ""
+    """The ServiceAccount whose login it is; empty: nobody's in particular."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
     """A preset with the plan it runs by."""
 
@@ -42,6 +54,8 @@ class ServedModel:
     """Where the weights go; None: on the node's system disk, or where the settings say."""
     mirror: MirrorVolume | None = None
     """Where the weights are already; None: they are fetched."""
+    bucket: MirrorBucket | None = None
+    """Where they are fetched from; None: from the image, the hub or the package."""
     adapters: AdapterMounts = NO_ADAPTERS
     """What its pods have for adapters."""
 

@@ -11,7 +11,7 @@ def render_services(workspace: Workspace, *, ordinal: int = 0) -> tuple[Manifest
 
     `ordinal` says which: the first, but for the time in which an update takes over.
     """
-    return (_front(workspace, ordinal), _headless(workspace))
+    return (_front(workspace, ordinal), render_headless(workspace))
 
 
 def _front(workspace: Workspace, ordinal: int) -> Manifest:
@@ -29,17 +29,25 @@ def _front(workspace: Workspace, ordinal: int) -> Manifest:
                 ],
                 # Only one pod serves HTTP, also where several nodes share one model.
                 "selector": {labels.WORKSPACE: name, labels.POD_NAME: f"{name}-{ordinal}"},
+                # Said, because KAITO's Services have it: a pod that loads would get requests.
+                "publishNotReadyAddresses": False,
             },
         )
     )
 
 
-def _headless(workspace: Workspace) -> Manifest:
+def headless_name(workspace: Workspace) -> str:
+    """The Service within which each pod has a name of its own."""
+    return f"{workspace.metadata.name}-headless"
+
+
+def render_headless(workspace: Workspace) -> Manifest:
+    """The Service that names pods which have to find each other."""
     name = workspace.metadata.name
     return stamp(
         _service(
             workspace,
-            f"{name}-headless",
+            headless_name(workspace),
             {
                 "clusterIP": "None",
                 "selector": {labels.WORKSPACE: name},

@@ -16,5 +16,11 @@ class RenderSettings:
     """False where pods are processes of the machine: they write where its own programs do."""
     nvme_storage_class: str = "kaito-local-nvme-disk"
     """Storage class on a machine's own NVMe disks; used where the cluster has it."""
+    mirror_cpu: str = "500m"
+    """What the download of a ModelMirror asks for, as in the next."""
+    mirror_memory: str = "1Gi"
+    bucket_account: str = ""
+    """ServiceAccount of pods that read or write a mirror's bucket, where neither it nor a Secret is
+    named; empty: the namespace's own."""
     tuning_hosts: tuple[str, ...] = ()
     """Hosts that training data may come from although their addresses are private."""

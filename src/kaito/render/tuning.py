@@ -29,13 +29,12 @@ from kaito.render.placement import place
 from kaito.render.security import container_security, pod_security
 from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
+from kaito.render.tuning_group import first_node, job_limits, pod_identity
 from kaito.render.volumes import CONFIG, SCRATCH, SHARED_MEMORY, WEIGHTS
 from kaito.render.weights import render_weights, weights_secret_volumes
 from kaito.render.weights_key import weights_key
 
 CONTAINER = "tuning"
-BACKOFF_LIMIT = 6
-"""How often a trainer is started again: Kubernetes' own default, as in KAITO 0.12."""
 _GRACE_SECONDS = 120
 """To finish a step and write a checkpoint."""
 _CPUS_PER_GPU = 4
@@ -64,10 +63,12 @@ def render_job(workspace: Workspace, model: TunedModel, settings: RenderSettings
     assert workspace.tuning is not None
     assert workspace.tuning.preset is not None
     own = {labels.WORKSPACE: workspace.metadata.name}
+    nodes = model.plan.nodes
     pod: Manifest = {
+        **pod_identity(workspace, nodes),
         "restartPolicy": "OnFailure",
         "initContainers": [render_weights(workspace.tuning.preset, model.preset, settings)],
-        "containers": [_trainer(workspace.tuning, model, settings)],
+        "containers": [_trainer(workspace, model, settings)],
         "volumes": [
             *_volumes(workspace.tuning, model, settings),
             *weights_secret_volumes(workspace.tuning.preset),
@@ -91,9 +92,7 @@ def render_job(workspace: Workspace, model: TunedModel, settings: RenderSettings
                 "ownerReferences": [owner_reference(workspace)],
             },
             "spec": {
-                "backoffLimit": BACKOFF_LIMIT,
-                "parallelism": 1,
-                "completions": 1,
+                **job_limits(nodes),
                 "template": {
                     "metadata": {"labels": {**own}, "annotations": annotations},
                     "spec": place(workspace, pod, gpu_resource=model.plan.gpu_resource),
@@ -139,13 +138,20 @@ def _outlives_pod(volume: Manifest | None) -> bool:
     return volume is not None and not _PASSING_VOLUMES & set(volume)
 
 
-def _trainer(spec: TuningSpec, model: TunedModel, settings: RenderSettings) -> Manifest:
+def _trainer(workspace: Workspace, model: TunedModel, settings: RenderSettings) -> Manifest:
+    spec = workspace.tuning
+    assert spec is not None
     assert spec.preset is not None
+    arguments = _arguments(spec, model, settings)
+    if model.plan.nodes > 1:
+        arguments = msgspec.structs.replace(
+            arguments, nodes=model.plan.nodes, first_node=first_node(workspace)
+        )
     return {
         "name": CONTAINER,
         "image": settings.serving_image,
         "command": list(tuning_job.TUNING_COMMAND),
-        "args": list(_arguments(spec, model, settings).to_argv()),
+        "args": list(arguments.to_argv()),
         "env": [*program_environment(settings), *render_hub_token(spec.preset)],
         "ports": [{"name": "http", "containerPort": runtime.HTTP_PORT, "protocol": "TCP"}],
         "resources": _resources(model.plan),
@@ -178,6 +184,7 @@ def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) ->
         push_secret=tuning_job.PUSH_SECRET_MOUNT if target.image_push_secret else "",
         pull_secret=tuple(f"{tuning_job.PULL_SECRETS_MOUNT}/{s}" for s in _pull_secrets(spec)),
         memory_bytes=model.plan.memory_bytes,
+        shares_model=model.plan.shards > 1,
         private_hosts=settings.tuning_hosts,
     )
 

@@ -43,6 +43,8 @@ class Kubelets:
     """How often a container that crashes has been started again."""
     lingers: bool = False
     """Whether pods that are told to end have not ended yet."""
+    address: str = "10.0.0.1"
+    """Of all pods; whoever asks them for reports finds nobody there."""
     reader: Reader | None = None
     """Caches to read from; without, every step lists, which sees each change at once."""
 
@@ -92,7 +94,7 @@ class Kubelets:
         return {
             "phase": "Running" if ready or ailment in ("crash", "memory", "silent") else "Pending",
             "startTime": started,
-            "podIP": "10.0.0.1",
+            "podIP": self.address,
             "conditions": [
                 {"type": "PodScheduled", "status": "True"},
                 {"type": "Ready", "status": str(ready)},

@@ -91,6 +91,17 @@ def test_lists_and_watches_are_those_of_the_controllers(provisioner: str, gates:
     assert granted == dict.fromkeys(READS, watched(options))
 
 
+@pytest.mark.parametrize(
+    ("gate", "owners"),
+    [("false", {"workspaces"}), ("true", {"workspaces", "modelmirrors"})],
+)
+def test_owners_of_what_it_makes_may_hold_up_their_deletion(gate: str, owners: set[str]) -> None:
+    # Clusters with the admission plugin OwnerReferencesPermissionEnforcement ask for it.
+    granted = roles(chart(f"featureGates.ModelMirror={gate}"))
+    found = {g.resource for g in granted if g.verb == "update"}
+    assert found == {f"{owner}.kaito.sh/finalizers" for owner in owners}
+
+
 @pytest.mark.parametrize("namespace", ["", "team-a"])
 @pytest.mark.parametrize("provisioner", VALUES)
 def test_no_right_is_for_everything_and_secrets_are_one_by_name(

@@ -214,12 +214,6 @@ async def test_missing_crds_keep_it_unready_and_are_named_until_they_come(tmp_pa
             "30 and 50",
         ),
         (
-            ["--default-streaming-service-account=me"],
-            {},
-            "--default-streaming-service-account is not",
-            "leave the flag",
-        ),
-        (
             ["--node-provisioner=karpenter", "--karpenter-node-classes=[]"],
             {},
             "--karpenter-node-classes: 0 entries are the default",

@@ -1,4 +1,4 @@
-"""A ModelMirror on a whole plane: a hub on this machine, a volume, a Workspace that mounts it."""
+"""ModelMirrors on a whole plane: a volume that a Workspace mounts, buckets that it fetches from."""
 
 import hashlib
 import json
@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bucket_server import LOGIN, BucketServer, running_bucket_server
+from msgspec.structs import replace
 from planes import RunningPlane, running_plane
+
+from kaito.api.weight_source import S3Source
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -196,3 +200,102 @@ def test_pickled_weights_are_fetched_only_for_a_workspace_that_asks_for_them(
         plane.kubectl("wait", "workspace/pickled", "--for=delete", "--timeout=1s", check=False)
     plane.kubectl("delete", "workspace/pickled", "--timeout=60s")
     assert (folder / "pytorch_model.bin").read_bytes() == PICKLED["pytorch_model.bin"]
+
+
+@pytest.fixture(scope="module")
+def bucket_server() -> Iterator[BucketServer]:
+    with running_bucket_server() as server:
+        yield server
+
+
+def _secret(name: str, **values: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+
+
+def _storage(source: S3Source, secret: str) -> dict[str, Any]:
+    bucket = {"url": source.url, "endpoint": source.endpoint, "region": source.region}
+    return {"bucket": {**bucket, "secretName": secret}}
+
+
+def test_a_bucket_is_filled_once_and_workspaces_fetch_from_it(
+    plane: RunningPlane, bucket_server: BucketServer
+) -> None:
+    bucket = bucket_server.make_bucket("mirrors")
+    storage = _storage(bucket, "s3-login")
+    source = {"registry": "huggingface", "modelID": MODEL}
+    _apply(plane, _secret("s3-login", **LOGIN), _mirror("far", source=source, storage=storage))
+    plane.kubectl("wait", "modelmirror/far", "--for=condition=Ready", "--timeout=60s")
+    status = plane.get("modelmirror", "far")["status"]
+    assert status["modelPath"] == "s3://mirrors/models/tiny"
+    found = {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
+    assert found == {
+        "StorageReady": ("True", "BucketReady"),
+        "Ready": ("True", "DownloadSucceeded"),
+    }
+    assert bucket_server.names(bucket) == {*FILES, "kaito-mirror.json"}
+    assert bucket_server.read(bucket, "model.safetensors") == FILES["model.safetensors"]
+    assert plane.kubectl("get", "pvc", "-o", "name").out == ""
+    record = _fetch(plane, "smollm2-135m-instruct", mirror="far")
+    assert record["source"].startswith("s3://mirrors/models/tiny?endpoint=http://127.0.0.1:")
+    assert record["revision"] == "abc"
+    plane.kubectl("delete", "modelmirror/far", "--timeout=30s")
+    assert bucket_server.names(bucket), "what is in a bucket stays"
+
+
+def _fetch(plane: RunningPlane, preset: str, *, mirror: str) -> dict[str, Any]:
+    """A Workspace that is there until its weights are; what is noted of them."""
+    workspace = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "far", "annotations": {"kaito.sh/model-mirror": mirror}},
+        "resource": {"labelSelector": {"matchLabels": {"apps": "far"}}},
+        "inference": {"preset": {"name": preset}},
+    }
+    _apply(plane, workspace)
+    noted = plane.state / "models" / preset / "kaito-weights.json"
+    for _ in range(60):
+        if noted.is_file():
+            break
+        plane.kubectl("wait", "workspace/far", "--for=delete", "--timeout=1s", check=False)
+    plane.kubectl("delete", "workspace/far", "--timeout=60s")
+    record: dict[str, Any] = json.loads(noted.read_bytes())
+    return record
+
+
+def test_a_bucket_that_somebody_filled_is_looked_at_before_anybody_uses_it(
+    plane: RunningPlane, bucket_server: BucketServer
+) -> None:
+    bucket = bucket_server.make_bucket("theirs")
+    for name, content in FILES.items():
+        bucket_server.put(bucket, name, content)
+    cut = replace(bucket, prefix="models/cut")
+    for name, content in FILES.items():
+        bucket_server.put(cut, name, content[:-1] if name == "model.safetensors" else content)
+    _apply(
+        plane,
+        _secret("s3-login", **LOGIN),
+        _mirror("theirs", mode="Static", storage=_storage(bucket, "s3-login")),
+        _mirror("cut", mode="Static", storage=_storage(cut, "s3-login")),
+        _mirror(
+            "nowhere", mode="Static", storage=_storage(replace(cut, bucket="no-such"), "s3-login")
+        ),
+    )
+    plane.kubectl("wait", "modelmirror/theirs", "--for=condition=Ready", "--timeout=60s")
+    assert _ready(plane, "theirs")["reason"] == "StaticMirror"
+    assert "tensors need" in _wait_told(plane, "cut", "is damaged")
+    assert "'no-such'" in _wait_told(plane, "nowhere", "there is no bucket")
+    plane.kubectl("delete", "modelmirror", "--all", "--timeout=30s")
+
+
+def _ready(plane: RunningPlane, name: str) -> dict[str, Any]:
+    found = plane.get("modelmirror", name).get("status", {}).get("conditions", [])
+    return next((c for c in found if c["type"] == "Ready"), {"message": ""})
+
+
+def _wait_told(plane: RunningPlane, name: str, words: str) -> str:
+    """The mirror's message once it has these words."""
+    for _ in range(60):
+        if words in (said := _ready(plane, name)["message"]):
+            return str(said)
+        plane.kubectl("wait", f"modelmirror/{name}", "--for=delete", "--timeout=1s", check=False)
+    raise AssertionError(f"{words!r} is not said: {_ready(plane, name)}")

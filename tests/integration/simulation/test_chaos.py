@@ -8,6 +8,7 @@ import pytest
 from tests.integration.simulation.clusters import MADE, cluster, names, ready_condition, workspace
 
 from kaito.api.meta import Key
+from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.workspace import WORKSPACES
 from kaito.testing.simulation import Simulation
 
@@ -68,6 +69,20 @@ async def _check_end(sim: Simulation, gone: str) -> None:
 async def test_whatever_happens_on_the_way_the_end_is_the_same(run: int) -> None:
     for seed in range(run * SEEDS_A_RUN, (run + 1) * SEEDS_A_RUN):
         await _storm(seed)
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "another of its name"])
+async def test_what_vanished_before_its_finalizer_gets_no_machine(comes_back: bool) -> None:
+    async with cluster(11) as sim:
+        await sim.apply(WORKSPACES, _manifest("one"))
+        await sim.operator.caches.catch_up()
+        await sim.delete(WORKSPACES, Key("default", "one"))
+        if comes_back:
+            await sim.apply(WORKSPACES, _manifest("one"))
+        await sim.operator.step(sim.operator.loops[0])
+        assert await names(sim, NODECLAIMS) == []
+        await sim.converge()
+        assert len(await names(sim, NODECLAIMS)) == sim.cloud.launched == comes_back
 
 
 async def test_the_operator_may_die_at_every_single_write() -> None:

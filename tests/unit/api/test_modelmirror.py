@@ -27,9 +27,21 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "negative size": ({"spec__storage__size": "-1Gi"}, "spec.storage.size: must be a quantity"),
     "no size": ({"spec__storage__size": "0"}, "spec.storage.size: must be above 0, not '0'"),
-    "no class": (
-        {"spec__storage__storageClassName": None},
-        "spec.storage.storageClassName: is required: it names the class of the volume",
+    "a bucket without a scheme": (
+        {"spec__storage": {"bucket": {"url": "models/phi"}}},
+        "spec.storage.bucket.url: must be s3://BUCKET or s3://BUCKET/FOLDER, not 'models/phi'",
+    ),
+    "an endpoint without a scheme": (
+        {"spec__storage": {"bucket": {"url": "s3://models", "endpoint": "minio:9000"}}},
+        "spec.storage.bucket.endpoint: must be the service's own address",
+    ),
+    "a bucket and a class": (
+        {"spec__storage__bucket": {"url": "s3://models"}},
+        "spec.storage.storageClassName: is the class of a volume, and this mirror is in a bucket",
+    ),
+    "a limit that is none": (
+        {"spec__storage": {"size": "0", "bucket": {"url": "s3://models"}}},
+        "spec.storage.size: must be above 0, not '0'",
     ),
     "wrong type": ({"spec__storage__size": 107}, "spec.storage.size: Expected str, got int"),
 }
@@ -60,6 +72,17 @@ def test_a_static_mirror_stands_for_what_is_there_already() -> None:
     assert all("must not be set with mode Static" in problem.detail for problem in found)
 
 
+def test_a_bucket_stands_in_a_volumes_place_in_either_mode() -> None:
+    bucket = {"bucket": {"url": "s3://models/phi-4", "secretName": "s3"}}
+    assert problems(changed(SHAPE, spec__storage=bucket)) == ()
+    assert problems(changed(STATIC, spec__storage=bucket)) == ()
+    assert problems(changed(SHAPE, spec__storage={"size": "9Gi", **bucket})) == ()
+
+
+def test_a_volume_without_a_class_is_the_operators_to_place() -> None:
+    assert problems(changed(SHAPE, spec__storage__storageClassName=None)) == ()
+
+
 @pytest.mark.parametrize(
     "values",
     [{"spec__storage__size": "1Gi"}, {"spec__mode": "Static"}, {"spec__jobNamespace": None}],
@@ -71,7 +94,7 @@ def test_nothing_may_change(values: dict[str, Any]) -> None:
 
 
 def test_labels_may_change_even_where_today_the_rest_would_be_refused() -> None:
-    odd = changed(SHAPE, spec__storage__storageClassName=None)
+    odd = changed(SHAPE, spec__storage__size=None)
     assert problems(changed(odd, metadata__labels={"a": "b"}), odd) == ()
 
 

@@ -30,6 +30,7 @@ SOURCE = Path(__file__).resolve().parents[3] / "src" / "kaito"
 WRITERS = (
     "cloud/failure.py",
     "controllers",
+    "kube/controller/decision.py",
     "local/builtin/machines",
     "planner",
     "provision",

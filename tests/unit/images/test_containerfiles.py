@@ -115,7 +115,7 @@ def test_what_is_installed_without_its_dependencies_finds_them_all_in_the_runtim
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {
         _name(requirement)
-        for extra in ("weights", "tuning")
+        for extra in ("weights", "streaming", "tuning")
         for requirement in extras["optional-dependencies"][extra]
     }
     # Ray is the engine's own choice for several nodes; vLLM no longer asks for it.

@@ -11,7 +11,8 @@ from aiohttp import web
 from kaito.api.core import PODS, STATEFULSETS
 from kaito.api.resources import Resource
 from kaito.kube.client import Client
-from kaito.kube.config import on_socket
+from kaito.kube.config import from_kubeconfig, on_socket
+from kaito.kube.errors import Unavailable
 
 # As kube-apiserver 1.36 sends them.
 POD_MARK = {
@@ -73,3 +74,23 @@ async def test_an_object_that_lost_its_kind_s_form_is_as_good_as_gone(
 
     (event,) = events
     assert (event.type, event.object.key) == ("DELETED", ("n", "a"))
+
+
+async def test_a_server_that_is_not_there_is_told_of_in_one_plain_line(tmp_path: Path) -> None:
+    user, cluster = {"token": "t"}, {"server": "https://127.0.0.1:9"}
+    path = tmp_path / "config"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": user}],
+    }
+    path.write_text(json.dumps(document))
+    async with Client(from_kubeconfig(path)) as client:
+        with pytest.raises(Unavailable) as failed:
+            await client.list(PODS)
+    assert str(failed.value) == (
+        "the API server at https://127.0.0.1:9 does not answer (Connection refused)"
+    )

@@ -34,6 +34,18 @@ async def test_a_key_waits_in_the_queue_only_once(queue: WorkQueue[str]) -> None
     assert len(queue) == 0
 
 
+async def test_urgent_keys_come_before_all_others_and_in_their_order(
+    queue: WorkQueue[str],
+) -> None:
+    queue.add("a")
+    queue.add("b", is_urgent=True)
+    queue.add("c", is_urgent=True)
+    queue.add("c")
+    assert len(queue) == 3
+
+    assert [await queue.get() for _ in range(3)] == ["b", "c", "a"]
+
+
 async def test_a_key_never_has_two_workers(queue: WorkQueue[str]) -> None:
     queue.add("a")
     await queue.get()

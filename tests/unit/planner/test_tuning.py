@@ -12,11 +12,11 @@ from kaito.planner.machine import Machine
 from kaito.planner.plan import Refusal
 from kaito.planner.tuning import (
     TuningPlan,
-    TuningRequest,
     plan_tuning_on_gpus,
     plan_tuning_on_machine,
     tell_smaller,
 )
+from kaito.planner.tuning_fit import TuningRequest
 from kaito.planner.tuning_memory import Method, TuningDemand
 
 A100, T4, FOUR_A100 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3", "Standard_NC96ads_A100_v4"
@@ -28,6 +28,7 @@ def request(
     instance: str = "",
     *,
     takes_all: bool = True,
+    nodes: int = 1,
     method: Method = "lora",
     demand: TuningDemand | None = None,
 ) -> TuningRequest:
@@ -40,6 +41,7 @@ def request(
         instance=find_instance_type(instance) if instance else None,
         demand=demand or TuningDemand(method=method),
         takes_all_gpus=takes_all,
+        nodes=nodes,
     )
 
 
@@ -74,6 +76,67 @@ def test_a_model_that_fits_one_gpu_is_trained_by_all_and_one_that_does_not_is_sh
     shared = planned(plan_tuning_on_gpus(request("phi-4", FOUR_A100, method="full")))
     assert (alone.gpus, alone.shards) == (4, 1)
     assert (shared.gpus, shared.shards) == (4, 4)
+
+
+def test_gpus_that_share_a_model_hold_its_parts_and_gather_layers() -> None:
+    large, two = "llama-3.3-70b-instruct", "Standard_NC48ads_A100_v4"
+    alone = planned(plan_tuning_on_gpus(request(large, two, method="qlora"))).share
+    on_two = planned(plan_tuning_on_gpus(request(large, two, nodes=2, method="lora")))
+    assert (on_two.nodes, on_two.gpus, on_two.shards) == (2, 2, 4)
+    share = on_two.share
+    assert alone.gathered == 0 < share.gathered < share.weights
+    assert share.total == sum(
+        (share.weights, share.trained, share.activations, share.engine, share.gathered)
+    )
+    assert "gathered layers" in share.in_words()
+    more = planned(plan_tuning_on_gpus(request(large, two, nodes=4, method="lora"))).share
+    assert more.weights == pytest.approx(share.weights / 2, rel=1e-6)
+    # An adapter is whole on every GPU.
+    assert more.trained == share.trained
+
+
+def test_a_model_that_is_trained_whole_needs_main_memory_for_its_checkpoints() -> None:
+    found = planned(plan_tuning_on_gpus(request("phi-4", FOUR_A100, method="full")))
+    assert found.instance is not None
+    elements = found.share.trained * found.shards / 1.1 / 14
+    assert found.memory_bytes > 12 * elements
+    small = replace(found.instance, memory_bytes=200 * GIB)
+    asked = replace(request("phi-4", FOUR_A100, method="full"), instance=small)
+    said = refused(plan_tuning_on_gpus(asked))
+    assert "of main memory where pods get 160.0 GiB" in said
+    planned(plan_tuning_on_gpus(replace(asked, demand=TuningDemand(method="lora"))))
+
+
+def test_several_nodes_each_hold_a_copy_where_a_gpu_does() -> None:
+    found = planned(plan_tuning_on_gpus(request("phi-4", FOUR_A100, nodes=3, method="lora")))
+    assert (found.nodes, found.gpus, found.shards) == (3, 4, 1)
+    assert found.summary.startswith(f"tuning on 3 nodes of {FOUR_A100}, 4 GPUs each: ")
+
+
+def test_qlora_is_not_spread_over_gpus_for_the_libraries_keep_it_whole() -> None:
+    said = refused(
+        plan_tuning_on_gpus(request("llama-3.3-70b-instruct", "Standard_NC24s_v3", method="qlora"))
+    )
+    assert "gathered" not in said
+    assert "resource.count" not in said
+
+
+def test_a_refusal_names_how_many_nodes_would_do_and_they_do() -> None:
+    two = "Standard_NC48ads_A100_v4"
+    said = refused(plan_tuning_on_gpus(request("phi-4", two, method="full")))
+    assert "resource.count: 2 would fit" in said
+    planned(plan_tuning_on_gpus(request("phi-4", two, nodes=2, method="full")))
+    beyond = refused(plan_tuning_on_gpus(request("phi-4", T4, nodes=8, method="full")))
+    assert "8 nodes: Standard_NC4as_T4_v3 has 1 x T4 with 14.2 GiB to use" in beyond
+
+
+def test_nodes_that_one_machine_plays_share_its_memory() -> None:
+    machine = Machine(name="laptop", cpus=8, memory_bytes=16 * GIB)
+    two = planned(plan_tuning_on_machine(request("smollm2-135m-instruct", nodes=2), machine))
+    assert two.nodes == 2
+    assert 2 * two.memory_bytes <= machine.allocatable_bytes
+    said = refused(plan_tuning_on_machine(request("smollm2-135m-instruct", nodes=16), machine))
+    assert "machine laptop has 15.0 GiB for workloads, 960 MiB for each of 16 nodes" in said
 
 
 def test_on_nodes_of_others_it_takes_as_few_gpus_as_will_do() -> None:

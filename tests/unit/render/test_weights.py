@@ -3,6 +3,7 @@
 from kaito.api.meta import ObjectMeta
 from kaito.api.workspace import PresetOptions, PresetSpec, Workspace
 from kaito.catalog.lookup import find_preset
+from kaito.render.served_model import MirrorBucket
 from kaito.render.settings import RenderSettings
 from kaito.render.weights import render_weights, weights_secret_volumes
 from kaito.render.weights_key import allows_pickle, weights_key
@@ -25,18 +26,41 @@ def test_without_an_image_the_weights_are_the_hubs() -> None:
     assert container["args"] == ["--key=phi-4", HUB]
 
 
-def test_an_image_comes_first_then_what_else_is_given_then_the_hub() -> None:
+def test_an_image_comes_first_then_the_hub() -> None:
     assert PRESET is not None
-    extra = ("oci:mirror.example.com/phi:1",)
-    container = render_weights(PRIVATE, PRESET, SETTINGS, extra_sources=extra)
+    container = render_weights(PRIVATE, PRESET, SETTINGS)
     assert container["args"] == [
         f"--key={weights_key(PRIVATE, PRESET)}",
         "--source=oci:registry.example.com/phi:1",
-        "--source=oci:mirror.example.com/phi:1",
         HUB,
         "--architecture=Phi3ForCausalLM",
         "--pull-secret=/mnt/pull-secrets/reg.cred",
     ]
+
+
+def test_what_a_mirrors_bucket_has_comes_from_there_with_its_own_login() -> None:
+    assert PRESET is not None
+    bucket = MirrorBucket(source="s3://models/phi-4?sealed=true", secret="s3-login")
+    spec = PresetSpec(name="phi-4", preset_options=PresetOptions(model_access_secret="hf"))
+    container = render_weights(spec, PRESET, SETTINGS, bucket=bucket)
+    assert container["args"] == [
+        "--key=phi-4",
+        "--source=s3://models/phi-4?sealed=true",
+        "--architecture=Phi3ForCausalLM",
+    ]
+    found = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"][-4:]}
+    assert found["KAITO_BUCKET_CA"] == {"name": "s3-login", "key": "ca.crt", "optional": True}
+    assert found["AWS_ACCESS_KEY_ID"] == {"name": "s3-login", "key": "AWS_ACCESS_KEY_ID"}
+    assert found["AWS_SESSION_TOKEN"]["optional"] is True
+    assert "HF_TOKEN" not in {one["name"] for one in container["env"]}
+
+
+def test_what_somebody_put_into_a_bucket_has_a_folder_of_its_own() -> None:
+    assert PRESET is not None
+    spec = PresetSpec(name="phi-4")
+    own = weights_key(spec, PRESET, MirrorBucket(source="s3://models/phi-4"))
+    assert own.startswith("phi-4--")
+    assert weights_key(spec, PRESET, MirrorBucket(source="s3://models/other")) != own
 
 
 def test_pull_secrets_are_mounted_where_the_program_looks_and_may_be_missing() -> None:

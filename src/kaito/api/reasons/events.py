@@ -39,6 +39,12 @@ EVENTS: Final = (
     ),
     EventReason(name="ServiceUpdated", about=_WORKSPACE, meaning="a Service was changed"),
     EventReason(
+        name="WriteRefused",
+        about=("Workspace", "ModelMirror", "NodeClaim"),
+        type="Warning",
+        meaning="what has to be written was refused, and by which right, quota or policy",
+    ),
+    EventReason(
         name="AdaptersUpdated",
         about=_WORKSPACE,
         meaning="adapters were added, changed or removed; the engine is not restarted for it",

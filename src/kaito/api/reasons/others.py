@@ -12,7 +12,9 @@ _SEE_JOB = "kubectl logs -n {namespace} -l kaito.sh/model-mirror-name={name} --t
 _STORED = ("InferenceSet", "RAGEngine", "ModelMirror", "MultiRoleInference")
 
 OTHER_TYPES: Final = (
-    ConditionType(kind=_MIRROR, type="StorageReady", holds="the volume is bound"),
+    ConditionType(
+        kind=_MIRROR, type="StorageReady", holds="the volume is bound, or the bucket can be used"
+    ),
     ConditionType(kind=_MIRROR, type="Ready", holds="Workspaces may use the weights in it"),
     ConditionType(kind="InferenceSet", type="InferenceSetReady", holds="not in this release"),
     ConditionType(kind="RAGEngine", type="ServiceReady", holds="not in this release"),
@@ -25,18 +27,33 @@ OTHER_REASONS: Final = (
         name="PVCBound", kind=_MIRROR, on=_STORAGE, good=True, meaning="the volume claim is bound"
     ),
     Reason(
+        name="BucketReady",
+        kind=_MIRROR,
+        on=_STORAGE,
+        good=True,
+        meaning="the bucket was read, or filled, with the login that the mirror names",
+    ),
+    Reason(
+        name="BucketPending",
+        kind=_MIRROR,
+        on=_STORAGE,
+        waits=True,
+        meaning="whoever fills the bucket, or looks at it, has not come to the end",
+        look="kubectl describe modelmirror {name}",
+    ),
+    Reason(
         name="StaticMirror",
         kind=_MIRROR,
         on=_READY,
         good=True,
-        meaning="somebody else filled the volume, and it is used as it is",
+        meaning="somebody else filled the volume or the bucket, and it is used as it is",
     ),
     Reason(
         name="DownloadSucceeded",
         kind=_MIRROR,
         on=_READY,
         good=True,
-        meaning="all files are on the volume and verified",
+        meaning="all files are on the volume, or in the bucket, and verified",
     ),
     Reason(
         name="PVCPending",
@@ -74,7 +91,7 @@ OTHER_REASONS: Final = (
         name="DownloadFailed",
         kind=_MIRROR,
         on=_READY,
-        meaning="the download failed; the message is its own last line",
+        meaning="the download, or the look at a bucket, failed; the message is its own last line",
         look=_SEE_JOB,
         then="mend what the message names; it is tried again by itself",
     ),
@@ -106,7 +123,7 @@ OTHER_REASONS: Final = (
         name="StorageClassNotFound",
         kind=_MIRROR,
         on=_BOTH,
-        meaning="the cluster has no such StorageClass",
+        meaning="the cluster has no such StorageClass, or none is named and there is no default",
         look="kubectl get storageclasses",
         then="name one of those in spec.storage.storageClassName",
     ),

@@ -218,6 +218,13 @@ _WAITING = (
 
 _REFUSED = (
     _workspace(
+        name="WriteRefused",
+        on=(types.WORKSPACE_READY,),
+        meaning="what it needs may not be written; the right, quota or policy is named",
+        look="kubectl describe workspace {name} -n {namespace}",
+        then="grant what is missing; it is tried again by itself",
+    ),
+    _workspace(
         name="InvalidWorkspace",
         on=_RESOURCE,
         meaning="the object breaks a rule that admission would have refused",

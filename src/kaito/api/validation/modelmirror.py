@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from kaito.api.field_error import FieldError
 from kaito.api.modelmirror import ModelMirror
 from kaito.api.rules import (
+    All,
+    AnyOf,
     Equals,
     Expression,
     Filled,
@@ -18,6 +20,7 @@ from kaito.api.rules import (
 )
 from kaito.api.validation.judging import broken, judge
 from kaito.api.validation.surroundings import Surroundings
+from kaito.api.weight_source import BUCKET_ENDPOINT, BUCKET_URL
 from kaito.base.quantity import parse_quantity
 
 _ANYWHERE = Surroundings()
@@ -45,6 +48,10 @@ def _static(expression: Expression) -> Expression:
     return implies(Equals("mode", "Static"), expression)
 
 
+_BUCKET = Present("storage.bucket")
+_HAS_SIZE = AnyOf((Filled("storage.size"), All((Present("storage"), Not(_BUCKET)))))
+"""A volume needs a size; with a bucket it is a limit, which may be left out."""
+
 MODELMIRROR_RULES: tuple[Rule, ...] = (
     Rule(
         expression=Present("spec"),
@@ -57,16 +64,45 @@ MODELMIRROR_RULES: tuple[Rule, ...] = (
         expression=_Same(),
         message="ModelMirror spec is immutable; delete and recreate to change",
     ),
-    *(
-        Rule(
-            path="spec",
-            expression=_static(Not(Present(name))),
-            blames=name,
-            reason="FieldValueForbidden",
-            message=f"must not be set with mode Static, which stands for storage that has the "
-            f"weights already; remove {name}, or set mode: Managed",
-        )
-        for name in ("source", "storage")
+    Rule(
+        path="spec",
+        expression=_static(Not(Present("source"))),
+        blames="source",
+        reason="FieldValueForbidden",
+        message="must not be set with mode Static, which stands for storage that has the weights "
+        "already; remove source, or set mode: Managed",
+    ),
+    Rule(
+        path="spec",
+        expression=_static(implies(Present("storage"), _BUCKET)),
+        blames="storage",
+        reason="FieldValueForbidden",
+        message="must not be set with mode Static, but for a bucket that has the weights already; "
+        "remove storage, or set mode: Managed",
+    ),
+    Rule(
+        path="spec",
+        expression=implies(_BUCKET, Matches("storage.bucket.url", BUCKET_URL)),
+        blames="storage.bucket.url",
+        message="must be s3://BUCKET or s3://BUCKET/FOLDER",
+        shows="storage.bucket.url",
+    ),
+    Rule(
+        path="spec",
+        expression=implies(
+            Filled("storage.bucket.endpoint"),
+            Matches("storage.bucket.endpoint", BUCKET_ENDPOINT),
+        ),
+        blames="storage.bucket.endpoint",
+        message="must be the service's own address, such as https://minio.example.com:9000",
+        shows="storage.bucket.endpoint",
+    ),
+    Rule(
+        path="spec",
+        expression=implies(_BUCKET, Not(Filled("storage.storageClassName"))),
+        blames="storage.storageClassName",
+        reason="FieldValueForbidden",
+        message="is the class of a volume, and this mirror is in a bucket; remove one of them",
     ),
     Rule(
         path="spec",
@@ -87,21 +123,14 @@ MODELMIRROR_RULES: tuple[Rule, ...] = (
         expression=_managed(Present("storage")),
         blames="storage",
         reason="FieldValueRequired",
-        message="is required with mode Managed; set size and storageClassName",
+        message="is required with mode Managed; set size and storageClassName, or a bucket",
     ),
     Rule(
         path="spec",
-        expression=_managed(implies(Present("storage"), Matches("storage.size", _QUANTITY))),
+        expression=_managed(implies(_HAS_SIZE, Matches("storage.size", _QUANTITY))),
         blames="storage.size",
         message="must be a quantity such as 107Gi",
         shows="storage.size",
-    ),
-    Rule(
-        path="spec",
-        expression=_managed(implies(Present("storage"), Filled("storage.storageClassName"))),
-        blames="storage.storageClassName",
-        reason="FieldValueRequired",
-        message="is required: it names the class of the volume; see: kubectl get storageclasses",
     ),
 )
 
@@ -120,7 +149,7 @@ def validate_modelmirror(
 def _check_size(new: ModelMirror) -> Iterator[FieldError]:
     """CEL cannot compare quantities in every release of Kubernetes that is in use."""
     spec = new.spec
-    if spec is None or spec.mode == "Static" or spec.storage is None:
+    if spec is None or spec.storage is None or not spec.storage.size:
         return
     try:
         size = parse_quantity(spec.storage.size)

@@ -8,7 +8,6 @@ from kaito.api.rules import (
     All,
     AllMatch,
     AnyOf,
-    AtMost,
     Distinct,
     Equals,
     Every,
@@ -271,12 +270,6 @@ _ROOT = (
         blames="resource",
         reason="FieldValueRequired",
         message="is required: it selects the nodes by labelSelector",
-    ),
-    Rule(
-        expression=implies(Present("tuning"), AtMost("resource.count", 1)),
-        blames="resource.count",
-        message="Tuning does not currently support multinode configurations. Please set the node "
-        "count to 1, or leave it out",
     ),
     Rule(
         versions=("v1beta1",),

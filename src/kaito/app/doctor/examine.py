@@ -13,7 +13,12 @@ from kaito.api.meta import Manifest
 from kaito.app.doctor.cluster_checks import check_clock, check_server, check_user
 from kaito.app.doctor.cluster_facts import ClusterFacts, Subject, WorkspaceFacts
 from kaito.app.doctor.finding import Finding, Section, Unseen, missing, ok
-from kaito.app.doctor.installed_checks import check_kinds, check_operator, check_webhook
+from kaito.app.doctor.installed_checks import (
+    check_kinds,
+    check_operator,
+    check_watched,
+    check_webhook,
+)
 from kaito.app.doctor.machine_checks import check_machine, check_tools
 from kaito.app.doctor.machine_facts import MachineFacts
 from kaito.app.doctor.node_checks import check_nodes, check_storage, check_supply
@@ -135,12 +140,22 @@ def _in_cluster(
     machine: MachineFacts, cluster: ClusterFacts, facts: tuple[WorkspaceFacts, ...]
 ) -> tuple[Section, ...]:
     operator = _operator(cluster)
-    stage = in_cluster(cluster, operator.options if operator else None)
     return (
         Section(title="This machine", findings=tuple(check_tools(machine))),
         Section(title=f"Cluster {cluster.url}", findings=tuple(_check_cluster(cluster, operator))),
-        *_subject_sections(facts, stage),
+        *(
+            Section(title=_title(each.subject), findings=tuple(_check_in_cluster(each, cluster)))
+            for each in facts
+        ),
     )
+
+
+def _check_in_cluster(facts: WorkspaceFacts, cluster: ClusterFacts) -> Iterator[Finding]:
+    """One Workspace, as the operator of its own namespace would have it."""
+    space = facts.subject.namespace
+    operator = _operator(cluster, space)
+    yield from check_watched(cluster, space)
+    yield from check_subject(facts, in_cluster(cluster, operator.options if operator else None))
 
 
 def _check_cluster(cluster: ClusterFacts, operator: Installed | None) -> Iterator[Finding]:
@@ -156,11 +171,15 @@ def _check_cluster(cluster: ClusterFacts, operator: Installed | None) -> Iterato
     yield check_storage(cluster)
 
 
-def _operator(cluster: ClusterFacts) -> Installed | None:
-    """The one whose settings count: ours before the original."""
+def _operator(cluster: ClusterFacts, space: str = "") -> Installed | None:
+    """The one whose settings count, in a namespace where one is named: ours before the original."""
     if isinstance(cluster.deployments, Unseen):
         return None
-    found = [each for each in find_operators(cluster.deployments) if each.options is not None]
+    found = [
+        each
+        for each in find_operators(cluster.deployments)
+        if each.options is not None and (not space or each.looks_after(space))
+    ]
     return min(found, key=lambda each: each.is_original, default=None)
 
 

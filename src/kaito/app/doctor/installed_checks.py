@@ -10,12 +10,13 @@ from kaito.app.doctor.cluster_facts import ClusterFacts
 from kaito.app.doctor.crd_fields import missing_fields, missing_rules, missing_versions
 from kaito.app.doctor.finding import Finding, State, Unseen, missing, ok, unknown, warning
 from kaito.app.doctor.objects import Crd
-from kaito.app.doctor.operators import Installed, find_operators, freshest
+from kaito.app.doctor.operators import Installed, find_operators, freshest, sharing
 from kaito.app.webhook.registration import registration_name
 
 INSTALL = "helm install kaito charts/kaito --namespace kaito-workspace --create-namespace"
 UPGRADE = "helm upgrade kaito charts/kaito --namespace kaito-workspace"
 INSTALL_KINDS = "kubectl apply --server-side --force-conflicts -f charts/kaito/crds/"
+CHANGE_HANDS = "docs/how-to/coming-from-kaito.md; do not uninstall it, Workspaces would go with it"
 _STALE_SECONDS = 60.0
 """A holder renews every few seconds; after this long it is gone, whatever its Lease promises."""
 _NAMED = 4
@@ -84,12 +85,23 @@ def check_operator(facts: ClusterFacts) -> Iterator[Finding]:
         yield unknown("operator", facts.deployments.why)
     for installed in operators:
         yield _check_deployment(installed)
-    if len(operators) > 1:
-        names = ", ".join(each.name for each in operators)
+    if crowd := sharing(operators):
+        names = ", ".join(each.name for each in crowd)
         then = "uninstall one, or give each its own namespace with --namespace"
         yield warning("operators", f"several look after the same kinds: {names}", then)
     if not any(each.is_original for each in operators):
         yield _check_lease(facts, has_deployment=bool(operators))
+
+
+def check_watched(facts: ClusterFacts, space: str) -> Iterator[Finding]:
+    """Whether a namespace is anybody's business, where each operator has one of its own."""
+    operators = () if isinstance(facts.deployments, Unseen) else find_operators(facts.deployments)
+    if not operators or any(each.looks_after(space) for each in operators):
+        return
+    limits = ", ".join(f"{each.name} is limited to {each.namespace}" for each in operators)
+    what = f"none looks after namespace {space}; {limits}"
+    then = f"install another release with --set watchNamespace={space}"
+    yield missing("operator", what, then)
 
 
 def _check_deployment(installed: Installed) -> Finding:
@@ -103,8 +115,7 @@ def _check_deployment(installed: Installed) -> Finding:
         why = next((f": {c.message}" for c in status.conditions if _is_bad(c.type, c.status)), "")
         return missing("operator", f"{what} has 0 of {wanted} replicas ready{why}", look)
     if installed.is_original:
-        then = "helm uninstall it before this release is installed"
-        return warning("operator", f"{what} is the original KAITO", then)
+        return warning("operator", f"{what} is the original KAITO", CHANGE_HANDS)
     if status.ready_replicas < wanted:
         short = f"{what} has {status.ready_replicas} of {wanted} replicas ready"
         return warning("operator", short, look)

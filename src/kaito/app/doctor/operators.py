@@ -6,12 +6,27 @@ from datetime import datetime
 from kaito.api.core import Lease
 from kaito.app.doctor.objects import Deployment, Program
 from kaito.app.operator.gates import parse_gates
-from kaito.app.operator.options import CLOUDS, OperatorOptions, choose_provisioner_name
+from kaito.app.operator.node_classes import parse_node_classes
+from kaito.app.operator.options import (
+    CLOUDS,
+    OperatorOptions,
+    choose_provisioner_name,
+    parse_hosts,
+)
 from kaito.base.errors import KaitoError
 
 LEASE = "kaito-operator"
 _WORD = "operator"
-_FLAGS = ("node-provisioner", "feature-gates", "namespace")
+_FLAGS = (
+    "node-provisioner",
+    "feature-gates",
+    "namespace",
+    "default-node-image-family",
+    "karpenter-node-class-group",
+    "karpenter-node-class-kind",
+    "karpenter-node-classes",
+    "tuning-allow-hosts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,15 @@ class Installed:
         return str(self.deployment.key)
 
     @property
+    def namespace(self) -> str:
+        """The one namespace it looks after; empty: all of them, as far as can be told."""
+        return self.options.namespace if self.options else ""
+
+    def looks_after(self, namespace: str) -> bool:
+        """Whether Workspaces of the namespace are its business."""
+        return self.namespace in ("", namespace)
+
+    @property
     def is_ready(self) -> bool:
         """Whether at least one replica is."""
         return self.deployment.status.ready_replicas > 0
@@ -47,6 +71,13 @@ def find_operators(deployments: tuple[Deployment, ...]) -> tuple[Installed, ...]
                 found.append(_installed(deployment, program))
                 break
     return tuple(found)
+
+
+def sharing(operators: tuple[Installed, ...]) -> tuple[Installed, ...]:
+    """Those that look after a namespace that another one looks after, too."""
+    spaces = [each.namespace for each in operators]
+    has_all = "" in spaces and len(spaces) > 1
+    return tuple(each for each in operators if has_all or spaces.count(each.namespace) > 1)
 
 
 def find_answerers(deployments: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
@@ -109,7 +140,16 @@ def _options(program: Program) -> OperatorOptions:
     cloud = environment.get("CLOUD_PROVIDER") or OperatorOptions().cloud
     base = OperatorOptions(gates=gates, cloud=cloud if cloud in CLOUDS else "")
     name = choose_provisioner_name(said.get("node-provisioner") or base.provisioner, gates)
-    return replace(base, provisioner=name, namespace=said.get("namespace", ""))
+    return replace(
+        base,
+        provisioner=name,
+        namespace=said.get("namespace", ""),
+        image_family=said.get("default-node-image-family", ""),
+        node_class_group=said.get("karpenter-node-class-group", ""),
+        node_class_kind=said.get("karpenter-node-class-kind", ""),
+        node_classes=parse_node_classes(said.get("karpenter-node-classes", "")),
+        tuning_hosts=parse_hosts(said.get("tuning-allow-hosts", "")),
+    )
 
 
 def _parse_flags(words: tuple[str, ...]) -> dict[str, str]:

@@ -40,7 +40,11 @@ def make_controllers(options: OperatorOptions, live: Uids) -> tuple[Controller[A
     """
     supply = choose_supply(options)
     render = RenderSettings(
-        serving_image=serving_image(options.registry), tuning_hosts=options.tuning_hosts
+        serving_image=serving_image(options.registry),
+        tuning_hosts=options.tuning_hosts,
+        mirror_cpu=options.mirrors.cpu,
+        mirror_memory=options.mirrors.memory,
+        bucket_account=options.mirrors.bucket_account,
     )
     mirrors = options.gates.is_on(MODEL_MIRRORS)
     workspaces = WorkspaceController(
@@ -55,8 +59,10 @@ def make_controllers(options: OperatorOptions, live: Uids) -> tuple[Controller[A
             facts_at_hand=_no_facts,
         )
     )
-    kept = (MirrorController(MirrorSettings(render=render)),) if mirrors else ()
-    return (workspaces, *kept, *(OrphanController(kind, live) for kind in supply.sweeps))
+    keeping = MirrorSettings(render=render, storage_class=options.mirrors.storage_class)
+    kept = (MirrorController(keeping),) if mirrors else ()
+    sweepers = (OrphanController(kind, live, options.namespace) for kind in supply.sweeps)
+    return (workspaces, *kept, *sweepers)
 
 
 def _judge(options: OperatorOptions) -> Callable[[Workspace], tuple[FieldError, ...]]:

@@ -47,7 +47,12 @@ GATES = (
     _unbuilt("enableAccelerator", "support for accelerator partitions"),
     _unbuilt("enableMultiRoleInferenceController", "MultiRoleInference controller"),
     Gate(name=MODEL_MIRRORS),
-    _unbuilt("ModelStreaming", "streaming of weights"),
+    Gate(
+        name="ModelStreaming",
+        refused=True,
+        why="engines read weights from the node, where pods share them; name a ModelMirror, "
+        "which may be in a bucket; leave it at false",
+    ),
     _unbuilt("enableBaseImageAutoUpgrade", "automatic upgrade of base images"),
 )
 

@@ -1,7 +1,7 @@
 """How to run an operator, as one checked value: from flags and from the environment.
 
 Names and defaults are those of KAITO 0.12 (spec section 6.6), so that its chart values carry over.
-A flag for something this release does not do is refused, never ignored.
+A gate for something this release does not do is refused, never ignored.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kaito.app.operator.gates import BYO, Gates, parse_gates
 from kaito.app.webhook.options import Address, WebhookOptions
 from kaito.base.errors import UsageError
+from kaito.base.quantity import parse_quantity
 from kaito.base.suggest import did_you_mean
 from kaito.provision.node_classes import DeclaredClass
 
@@ -17,13 +18,18 @@ PROVISIONERS = ("azure-gpu-provisioner", "karpenter", "byo")
 CLOUDS = ("azure", "aws", "gcp", "arc")
 IMAGE_FAMILIES = ("ubuntu", "azurelinux")
 
-UNBUILT_FLAGS = (
-    ("default-model-mirror-storage-class", "ModelMirror controller"),
-    ("default-streaming-service-account", "streaming of weights"),
-    ("model-mirror-download-cpu", "ModelMirror controller"),
-    ("model-mirror-download-memory", "ModelMirror controller"),
-)
-"""Flags of KAITO for what this release does not do yet, and what that is."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorOptions:
+    """What ModelMirrors are given that say nothing themselves."""
+
+    storage_class: str = ""
+    """Of their volumes; empty: each has to name one."""
+    cpu: str = "500m"
+    """What a download asks for, as in the next."""
+    memory: str = "1Gi"
+    bucket_account: str = ""
+    """ServiceAccount of pods that read or write a bucket without a Secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,7 @@ class OperatorOptions:
     """How long some of several nodes are kept while others do not come; 0: for ever."""
     tuning_hosts: tuple[str, ...] = ()
     """Hosts that training data may come from although their addresses are private."""
+    mirrors: MirrorOptions = field(default_factory=MirrorOptions)
 
     @property
     def lease_name(self) -> str:
@@ -117,18 +124,31 @@ def choose_image_family(name: str) -> str:
     return _known("--default-node-image-family", name.lower(), IMAGE_FAMILIES) if name else ""
 
 
-def refuse_unbuilt(given: Mapping[str, str]) -> None:
-    """Refuse flags (by name, without dashes) of which this release has nothing to do.
+def choose_mirror_options(given: Mapping[str, str]) -> MirrorOptions:
+    """KAITO's flags about mirrors, by name without dashes; an empty one is left at its default.
 
     Raises:
-        UsageError: one of them is set.
+        UsageError: an amount is none.
     """
-    for flag, what in UNBUILT_FLAGS:
-        if given.get(flag):
-            raise UsageError(
-                f"--{flag} is not available",
-                hint=f"this release has no {what}; leave the flag out",
-            )
+    usual = MirrorOptions()
+    return MirrorOptions(
+        storage_class=given.get("default_model_mirror_storage_class", ""),
+        cpu=_amount(given, "model_mirror_download_cpu", usual.cpu),
+        memory=_amount(given, "model_mirror_download_memory", usual.memory),
+        bucket_account=given.get("default_streaming_service_account", ""),
+    )
+
+
+def _amount(given: Mapping[str, str], name: str, usual: str) -> str:
+    text = given.get(name) or usual
+    try:
+        is_some = parse_quantity(text) > 0
+    except ValueError:
+        is_some = False
+    if not is_some:
+        flag = name.replace("_", "-")
+        raise UsageError(f"--{flag}={text!r} is no amount", hint=f"write one such as {usual}")
+    return text
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:

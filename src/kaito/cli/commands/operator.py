@@ -20,6 +20,17 @@ from kaito.kube.config import Cluster, from_kubeconfig, from_kubeconfigs, in_clu
 if TYPE_CHECKING:
     from kaito.app.operator.options import OperatorOptions
 
+_MIRROR_FLAGS = (
+    ("default-model-mirror-storage-class", "NAME", "of ModelMirrors that name none"),
+    ("model-mirror-download-cpu", "AMOUNT", "what their downloads ask for (500m)"),
+    ("model-mirror-download-memory", "AMOUNT", "the same of memory (1Gi)"),
+    (
+        "default-streaming-service-account",
+        "NAME",
+        "whose login pods have that read a mirror's bucket, where no Secret is named",
+    ),
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -44,7 +55,7 @@ def _configure_process(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_nodes(parser: argparse.ArgumentParser) -> None:
-    from kaito.app.operator.options import PROVISIONERS, UNBUILT_FLAGS
+    from kaito.app.operator.options import PROVISIONERS
 
     text = parser.add_argument
     text(
@@ -74,8 +85,8 @@ def _configure_nodes(parser: argparse.ArgumentParser) -> None:
         metavar="HOST,..",
         help="private hosts that training data may come from",
     )
-    for flag, _ in UNBUILT_FLAGS:
-        text(f"--{flag}", default="", metavar="VALUE", help="not available in this release")
+    for flag, metavar, help_ in _MIRROR_FLAGS:
+        text(f"--{flag}", default="", metavar=metavar, help=help_)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -133,7 +144,6 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
 
     around = choices.parse_environment(os.environ, home=cluster.namespace)
     gates = parse_gates(arguments.feature_gates)
-    choices.refuse_unbuilt({name.replace("_", "-"): v for name, v in vars(arguments).items()})
     webhook = WebhookOptions(
         address=Address("", around.webhook_port),
         service=around.webhook_service,
@@ -163,4 +173,5 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         cluster_name=around.cluster_name,
         give_back_seconds=arguments.give_back_incomplete_nodes_after,
         tuning_hosts=choices.parse_hosts(arguments.tuning_allow_hosts),
+        mirrors=choices.choose_mirror_options(vars(arguments)),
     )

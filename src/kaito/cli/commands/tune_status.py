@@ -1,6 +1,7 @@
 """`kaito tune status`: how far a tuning job is. Exit status 1 where it failed."""
 
 import argparse
+import os
 import shutil
 import sys
 from typing import Any
@@ -61,7 +62,7 @@ async def _watch(client: Client, key: Key) -> int:
         point = point_of(workspace.status.tuning)
         if point is not None and (not seen or seen[-1].step < point.step):
             seen.append(point)
-        if sys.stdout.isatty():
+        if _can_redraw():
             text = _render(workspace, curve_of(await read_record(client, key), seen))
             clear = _UP_AND_CLEAR.format(height) if height else ""
             print(f"{clear}{text}", flush=True)
@@ -74,6 +75,10 @@ async def _watch(client: Client, key: Key) -> int:
     return 0
 
 
+def _can_redraw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
 def _line(workspace: Workspace) -> str:
     status = workspace.status.tuning or TuningStatus(phase="Waiting")
     parts = [f"{status.phase.lower():<10}"]
@@ -83,13 +88,17 @@ def _line(workspace: Workspace) -> str:
         parts.append(f"loss {status.loss}")
     if status.result:
         parts.append(status.result)
+    if status.message and status.phase not in ("Training", "Done"):
+        parts.append(status.message)
     return "  ".join(parts).rstrip()
 
 
 def _render(workspace: Workspace, curve: tuple[LossPoint, ...]) -> str:
-    width = shutil.get_terminal_size().columns
+    size = shutil.get_terminal_size()
     unicode = "utf" in (sys.stdout.encoding or "").lower()
-    return render_standing(workspace, curve, width=min(width, 100), unicode=unicode)
+    # Its last column and line stay free: writing there scrolls some terminals.
+    room = {"width": min(size.columns - 1, 100), "height": max(size.lines - 1, 4)}
+    return render_standing(workspace, curve, **room, unicode=unicode)
 
 
 def _to_document(workspace: Workspace) -> dict[str, Any]:

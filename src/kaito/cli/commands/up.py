@@ -56,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run_here(state: StateFolder, arguments: argparse.Namespace) -> int:
     from kaito.app.plane import PlaneOptions, run_plane
+    from kaito.base.garbage import collect_seldom
     from kaito.base.logs import start_logging
 
+    collect_seldom()
     start_logging(level="INFO" if arguments.verbose else "WARNING")
     options = PlaneOptions(state=state, port=arguments.port)
     plane = asyncio.ensure_future(run_plane(options, _announce))

@@ -6,11 +6,14 @@ from html import escape
 from kaito.api.tuning_record import Answer, DatasetRecord, TuningRecord
 from kaito.base.clock import format_age
 from kaito.base.quantity import MIB, format_gib
+from kaito.cli.tuning.again import to_training_config
 from kaito.cli.tuning.style import STYLE
-from kaito.cli.tuning.svg import bar_chart, line_chart
+from kaito.cli.tuning.svg import Line, bar_chart, line_chart, moving_mean
 
 _MOST_ROWS = 20
 """Rows that were left out and are listed one by one."""
+_SMOOTHED_POINTS = 24
+"""A curve of more is drawn with its moving mean."""
 
 
 def render_page(record: TuningRecord, *, title: str) -> str:
@@ -19,6 +22,7 @@ def render_page(record: TuningRecord, *, title: str) -> str:
         _head(record, title),
         _section("Loss", _loss(record)),
         _section("Answers before and after", _answers(record.answers)),
+        _section("Foreseen and seen", _foreseen(record)),
         _section("Data", _data(record.dataset)),
         _section("Settings", _settings(record)),
         _section("Where it was made", _versions(record)),
@@ -40,11 +44,11 @@ def _head(record: TuningRecord, title: str) -> str:
         ("final loss" if record.state == "Done" else "loss", _number(progress.loss, ".3f")),
         ("held-out loss", _number(progress.evaluation, ".3f")),
         ("steps", f"{progress.step} of {progress.steps}" if progress.steps else ""),
-        ("samples", str(progress.samples or record.dataset.samples or "")),
-        ("tokens/s", _number(progress.tokens_per_second, ".0f")),
-        ("training time", format_age(record.seconds) if record.seconds >= 1 else ""),
+        ("samples", _count(progress.samples or record.dataset.samples)),
+        ("tokens/s", _number(progress.tokens_per_second, ",.0f")),
+        ("training time", _age(record.seconds)),
         ("of the weights trained", _share(record)),
-        ("peak memory", format_gib(record.peak_memory_bytes) if record.peak_memory_bytes else ""),
+        ("peak memory", _bytes(record.peak_memory_bytes)),
     ]
     shown = "".join(
         f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>'
@@ -66,17 +70,22 @@ def _head(record: TuningRecord, title: str) -> str:
 def _loss(record: TuningRecord) -> str:
     curve = record.progress.curve
     held = [(float(p.step), p.evaluation) for p in curve if p.evaluation is not None]
-    series: list[tuple[str, list[tuple[float, float]]]] = [
-        ("training", [(float(point.step), point.loss) for point in curve])
-    ]
+    training = [(float(point.step), point.loss) for point in curve]
+    lines = [Line(name="training", points=training, style="s0")]
+    if len(training) > _SMOOTHED_POINTS:
+        smooth = moving_mean(training, width=len(training) // _SMOOTHED_POINTS * 2 + 1)
+        lines = [
+            Line(name="training, each step", points=training, style="raw"),
+            Line(name="training, moving mean", points=smooth, style="s0"),
+        ]
     if held:
-        series.append(("held-out samples", held))
-    chart = line_chart(series, title="Loss by step")
+        lines.append(Line(name="held-out samples", points=held, style="s1"))
+    chart = line_chart(lines, title="Loss by step")
     if not chart:
         return ""
     keys = "".join(
-        f'<span class="key"><i class="k{number}"></i>{escape(name)}</span>'
-        for number, (name, _) in enumerate(series)
+        f'<span class="key"><i class="k-{line.style}"></i>{escape(line.name)}</span>'
+        for line in lines
     )
     return f'<figure>{chart}<figcaption>{keys}<span class="right">step</span></figcaption></figure>'
 
@@ -84,32 +93,50 @@ def _loss(record: TuningRecord) -> str:
 def _answers(answers: Sequence[Answer]) -> str:
     if not answers:
         return ""
-    rows = "".join(
-        f"<tr><td>{_long(a.prompt)}</td><td>{_long(a.expected)}</td>"
-        f'<td class="dim">{_long(a.before)}</td><td>{_long(a.after)}</td></tr>'
-        for a in answers
-    )
-    heads = "".join(f"<th>{name}</th>" for name in ("Prompt", "Expected", "Before", "After"))
+    said = "".join(map(_answer, answers))
     return (
         '<p class="note">Prompts that were not trained on where samples are held out; answers are '
-        "greedy.</p>"
-        f'<div class="scroll"><table class="answers"><tr>{heads}</tr>{rows}</table></div>'
+        f"greedy.</p>{said}"
     )
+
+
+def _answer(answer: Answer) -> str:
+    is_right = bool(answer.after) and answer.after.strip() == answer.expected.strip()
+    as_wished = ' <span class="good">as expected</span>' if is_right else ""
+    return (
+        f'<article><pre class="prompt">{escape(answer.prompt.strip())}</pre><div class="said">'
+        f"<div><h4>Expected</h4>{_long(answer.expected)}</div>"
+        f'<div class="dim"><h4>Before</h4>{_long(answer.before)}</div>'
+        f"<div><h4>After{as_wished}</h4>{_long(answer.after)}</div></div></article>"
+    )
+
+
+def _foreseen(record: TuningRecord) -> str:
+    """What the preflight said that it would take, beside what it took."""
+    dataset, progress = record.dataset, record.progress
+    rows = [
+        ("memory", _bytes(dataset.memory_bytes), _bytes(record.peak_memory_bytes),
+         _bytes(dataset.memory_limit_bytes)),
+        ("time", _age(dataset.seconds), _age(record.seconds), ""),
+        ("steps", _count(dataset.steps), _count(progress.step), ""),
+    ]  # fmt: skip
+    known = [row for row in rows if row[1]]
+    return _table(("", "Foreseen", "Seen", "There is"), known) if known else ""
 
 
 def _data(dataset: DatasetRecord) -> str:
     if not dataset.rows:
         return ""
     facts = [
-        ("rows", str(dataset.rows)),
-        ("trained on", f"{dataset.samples} samples, {dataset.tokens} tokens"),
-        ("learned from", f"{dataset.learned_tokens} tokens: {dataset.loss_on}"),
-        ("held out", str(dataset.evaluation) if dataset.evaluation else ""),
-        ("longest sample", f"{dataset.longest} tokens" if dataset.longest else ""),
+        ("rows", _count(dataset.rows)),
+        ("trained on", f"{dataset.samples:,} samples, {dataset.tokens:,} tokens"),
+        ("learned from", f"{dataset.learned_tokens:,} tokens: {dataset.loss_on}"),
+        ("held out", _count(dataset.evaluation)),
+        ("as an earlier one", f"{dataset.repeated:,} rows" if dataset.repeated else ""),
+        ("longest sample", f"{dataset.longest:,} tokens" if dataset.longest else ""),
         ("cut", _cut(dataset)),
-        ("shapes", ", ".join(f"{name}: {count}" for name, count in dataset.shapes.items())),
+        ("shapes", ", ".join(f"{name}: {count:,}" for name, count in dataset.shapes.items())),
         ("digest", dataset.digest),
-        ("memory estimate", format_gib(dataset.memory_bytes) if dataset.memory_bytes else ""),
     ]
     chart = bar_chart(dataset.histogram, title="Samples by tokens")
     below = "<figcaption>samples by tokens, at most</figcaption>"
@@ -120,7 +147,7 @@ def _data(dataset: DatasetRecord) -> str:
 
 def _files(dataset: DatasetRecord) -> str:
     rows = (
-        (f.name, f.format, str(f.rows), _size(f.size), f.digest.removeprefix("sha256:")[:12])
+        (f.name, f.format, _count(f.rows), _size(f.size), f.digest.removeprefix("sha256:")[:12])
         for f in dataset.files
     )
     return _table(("File", "Format", "Rows", "Size", "sha256"), rows) if dataset.files else ""
@@ -145,6 +172,9 @@ def _settings(record: TuningRecord) -> str:
             for key, value in values.items()
         )
         blocks.append(f'<h3>{escape(section)}</h3><table class="facts">{rows}</table>')
+    again = to_training_config(record)
+    if again:
+        blocks.append(f"<h3>The same again: training_config.yaml</h3><pre>{escape(again)}</pre>")
     return "".join(blocks)
 
 
@@ -190,8 +220,8 @@ def _chosen(*, is_ours: bool) -> str:
 
 def _cut(dataset: DatasetRecord) -> str:
     if not dataset.truncated:
-        return f"none, at {dataset.max_length} tokens" if dataset.max_length else ""
-    return f"{dataset.truncated} samples at {dataset.max_length} tokens"
+        return f"none, at {dataset.max_length:,} tokens" if dataset.max_length else ""
+    return f"{dataset.truncated:,} samples at {dataset.max_length:,} tokens"
 
 
 def _share(record: TuningRecord) -> str:
@@ -202,6 +232,18 @@ def _share(record: TuningRecord) -> str:
 
 def _size(size: int) -> str:
     return format_gib(size) if size >= MIB else f"{-(-size // 1024)} KiB"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _bytes(size: int) -> str:
+    return format_gib(size) if size else ""
+
+
+def _age(seconds: float) -> str:
+    return format_age(seconds) if seconds >= 1 else ""
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,5 +1,9 @@
-"""A tuning job in a few lines: its phase, a bar, the figures, the loss curve. Pure."""
+"""A tuning job in a few lines: its phase, a bar, the figures, the loss curve. Pure.
 
+No line is wider than the terminal: a terminal's own wrapping could not be redrawn.
+"""
+
+import textwrap
 from collections.abc import Sequence
 
 from kaito.api import conditions
@@ -9,8 +13,13 @@ from kaito.api.workspace import WORKSPACE_READY, TuningStatus, Workspace
 from kaito.base.clock import format_age
 from kaito.cli.tuning.curve import draw_curve
 
-_BAR_WIDTH = 30
-_ENDED = ("Done", "Failed")
+_BAR_WIDTH, _LEAST_BAR = 30, 6
+_INDENT = 14
+"""Where the text of a figure stands, and goes on."""
+_LEAST_CURVE = 4
+_CURVE = 8
+"""Lines of a loss curve, without its axis."""
+_AT_REST = ("Done", "Failed", "Paused", "Waiting")
 
 
 def render_standing(
@@ -18,22 +27,33 @@ def render_standing(
     curve: Sequence[LossPoint],
     *,
     width: int,
+    height: int = 100,
     unicode: bool = True,
 ) -> str:
-    """Everything there is to say, for people."""
+    """Everything there is to say, for people; at most `height` lines of at most `width` columns."""
     status = workspace.status.tuning or TuningStatus(phase="Waiting")
     spec = workspace.tuning
     method = spec.method.lower() if spec else ""
     lines = [f"{workspace.key}: {method} of {workspace.preset_name}, {status.phase.lower()}"]
     if status.steps:
-        lines.append(_bar_line(status, unicode=unicode))
+        lines.append(_bar_line(status, width=width, unicode=unicode))
     lines += [f"  {name:<12}{text}" for name, text in _facts(status)]
-    if (told := _told(workspace, status)) is not None:
+    if told := _told(workspace, status):
         lines.append(f"  {told}")
-    drawn = draw_curve(curve, width=width - 2, unicode=unicode)
-    if drawn:
-        lines += ["", *(f"  {line}" for line in drawn)]
-    return "\n".join(lines)
+    lines = [part for line in lines for part in _wrapped(line, width)]
+    # An empty line and the axis take two.
+    room = min(height - len(lines) - 2, _CURVE)
+    if room >= _LEAST_CURVE:
+        drawn = draw_curve(curve, width=width - 2, height=room, unicode=unicode)
+        lines += ["", *(f"  {line}" for line in drawn)] if drawn else []
+    return "\n".join(lines[:height])
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = " " * (_INDENT if width > 2 * _INDENT else 2)
+    return textwrap.wrap(line, max(width, 4), subsequent_indent=indent[: max(width, 4) - 2])
 
 
 def curve_of(record: TuningRecord | None, seen: Sequence[LossPoint]) -> tuple[LossPoint, ...]:
@@ -57,13 +77,14 @@ def progress_bar(share: float, *, width: int = _BAR_WIDTH, unicode: bool = True)
     return done * full + left * (width - full)
 
 
-def _bar_line(status: TuningStatus, *, unicode: bool) -> str:
+def _bar_line(status: TuningStatus, *, width: int, unicode: bool) -> str:
     share = status.step / status.steps
-    bar = progress_bar(share, unicode=unicode)
-    parts = [f"  {bar} {share:4.0%}  step {status.step} of {status.steps}"]
-    if status.eta_seconds and status.phase not in _ENDED:
-        parts.append(f"about {format_age(status.eta_seconds)} left")
-    return ", ".join(parts)
+    text = f" {share:4.0%}  step {status.step} of {status.steps}"
+    if status.eta_seconds and status.phase not in _AT_REST:
+        text = f"{text}, about {format_age(status.eta_seconds)} left"
+    room = min(width - len(text) - 2, _BAR_WIDTH)
+    bar = progress_bar(share, width=room, unicode=unicode) if room >= _LEAST_BAR else ""
+    return f"  {bar}{text}"
 
 
 def _facts(status: TuningStatus) -> list[tuple[str, str]]:
@@ -93,6 +114,9 @@ def _told(workspace: Workspace, status: TuningStatus) -> str | None:
     found = conditions.find(workspace.status.conditions, WORKSPACE_READY)
     if found is None:
         return "no controller has looked at it yet"
-    if found.is_true or (found.reason == "Tuning" and not status.restarts):
+    if found.is_true:
         return None
+    if found.reason == "Tuning" and not status.restarts:
+        # What training does, the bar shows.
+        return status.message if status.phase != "Training" else None
     return f"{found.reason}: {found.message}"

@@ -43,7 +43,7 @@ class MirrorController:
 
     async def observe(self, reader: Reader, key: Key) -> Observed | None:
         """All facts about one mirror."""
-        return observe(reader, key)
+        return observe(reader, key, default_class=self.settings.storage_class)
 
     def decide(self, observed: Observed, now: datetime) -> Decision:
         """What to do about it."""

@@ -14,7 +14,14 @@ import msgspec
 from kaito.api import conditions
 from kaito.api.core import JOBS, Job
 from kaito.api.meta import Condition
-from kaito.api.modelmirror import MIRROR_READY, MODELMIRRORS, MirrorDownload, ModelMirrorStatus
+from kaito.api.modelmirror import (
+    MIRROR_READY,
+    MODELMIRRORS,
+    MirrorDownload,
+    ModelMirrorStatus,
+    bucket_of,
+)
+from kaito.api.report import StageReport
 from kaito.api.workspace import TransferStatus
 from kaito.controllers.modelmirror.observed import Observed, is_own
 from kaito.controllers.modelmirror.volumes import CLAIMS, Claim
@@ -29,6 +36,7 @@ from kaito.kube.controller.decision import (
     Note,
     StatusWrite,
 )
+from kaito.render.bucket import bucket_url, is_bucket_named
 from kaito.render.mirror import (
     access_mode,
     mirror_namespace,
@@ -50,6 +58,8 @@ class MirrorSettings:
     render: RenderSettings
     needs_class: bool = True
     """False where a claim is a folder of the machine, whatever its class."""
+    storage_class: str = ""
+    """Of the volumes of mirrors that name none; empty: each has to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +80,12 @@ def decide(observed: Observed, settings: MirrorSettings, now: datetime) -> Decis
     mirror = observed.mirror
     if mirror.metadata.is_deleting or mirror.spec is None:
         return NOTHING  # what it made is owned by it
-    is_static = mirror.spec.mode == "Static"
-    found = _static(observed) if is_static else _managed(observed, settings, now)
+    if bucket_of(mirror) is not None:
+        found = _in_bucket(observed, settings, now)
+    elif mirror.spec.mode == "Static":
+        found = _static(observed)
+    else:
+        found = _managed(observed, settings, now)
     return Decision(
         actions=found.actions,
         status=_status(observed, found, now),
@@ -106,7 +120,8 @@ def _managed(observed: Observed, settings: MirrorSettings, now: datetime) -> _Fo
     if claim is None:
         provisioner = observed.storage_class.provisioner if observed.storage_class else ""
         mode = access_mode(provisioner, mirror.metadata.annotations)
-        create = Create(resource=CLAIMS, manifest=render_claim(mirror, mode))
+        manifest = render_claim(mirror, mode, default_class=settings.storage_class)
+        create = Create(resource=CLAIMS, manifest=manifest)
         message = f"PersistentVolumeClaim {mirror.metadata.name} is being made"
         storage = _lacks(STORAGE_READY, "PVCPending", message)
         return _Found(
@@ -117,6 +132,32 @@ def _managed(observed: Observed, settings: MirrorSettings, now: datetime) -> _Fo
         message = f"{mirror_volume(mirror).path} of PersistentVolumeClaim {claim.key} is complete"
         ready = _holds(MIRROR_READY, "DownloadSucceeded", message)
         return _Found(storage=storage, ready=ready, completed=completed)
+    return _fill(observed, settings, storage, now)
+
+
+def _in_bucket(observed: Observed, settings: MirrorSettings, now: datetime) -> _Found:
+    """Whoever fills or looks at the bucket is the only one who has the login, and finds out."""
+    mirror, url = observed.mirror, bucket_url(observed.mirror)
+    if not is_bucket_named(mirror):
+        return _stuck("InvalidSpec", f"{url!r} names no bucket; write s3://BUCKET/FOLDER")
+    is_static = mirror.spec is not None and mirror.spec.mode == "Static"
+    if refused := None if is_static else _refuse_source(observed):
+        return refused
+    if completed := _completed(observed):
+        reason = "StaticMirror" if is_static else "DownloadSucceeded"
+        said = f"{url} has the model's files" if is_static else f"{url} is complete"
+        return _Found(
+            storage=_holds(STORAGE_READY, "BucketReady", f"{url} was read"),
+            ready=_holds(MIRROR_READY, reason, said),
+            completed=completed,
+        )
+    storage = _lacks(STORAGE_READY, "BucketPending", f"nobody has come to the end of {url} yet")
+    return _fill(observed, settings, storage, now)
+
+
+def _fill(
+    observed: Observed, settings: MirrorSettings, storage: Condition, now: datetime
+) -> _Found:
     if not observed.jobs or _condition(observed.jobs[-1], "Complete"):
         # What is complete filled a volume that is gone.
         message = "the download is being started"
@@ -132,6 +173,30 @@ def _managed(observed: Observed, settings: MirrorSettings, now: datetime) -> _Fo
 
 def _refuse(observed: Observed, settings: MirrorSettings) -> _Found | None:
     """What only a person can mend."""
+    if refused := _refuse_source(observed):
+        return refused
+    spec = observed.mirror.spec
+    assert spec is not None
+    assert spec.storage is not None
+    if observed.claim is not None and not is_own(observed):
+        return _stuck(
+            "NameConflict",
+            f"PersistentVolumeClaim {observed.claim.key} exists already and does not belong to "
+            "this mirror; delete it, or use it as it is with mode: Static",
+        )
+    if observed.claim is None and settings.needs_class and observed.storage_class is None:
+        name = spec.storage.storage_class_name or settings.storage_class
+        return _stuck(
+            "StorageClassNotFound",
+            f"there is no StorageClass {name}; see: kubectl get storageclasses"
+            if name
+            else "spec.storage.storageClassName names no class, and the operator was told no "
+            "default; name one of: kubectl get storageclasses",
+        )
+    return None
+
+
+def _refuse_source(observed: Observed) -> _Found | None:
     spec, namespace = observed.mirror.spec, mirror_namespace(observed.mirror)
     assert spec is not None
     if spec.source is None or spec.storage is None:
@@ -142,18 +207,6 @@ def _refuse(observed: Observed, settings: MirrorSettings) -> _Found | None:
             "InvalidSpec",
             f"Secret {secret.namespace}/{secret.name} cannot be mounted in {namespace}, where the "
             "download runs; copy it there, or set jobNamespace to its namespace",
-        )
-    if observed.claim is not None and not is_own(observed):
-        return _stuck(
-            "NameConflict",
-            f"PersistentVolumeClaim {observed.claim.key} exists already and does not belong to "
-            "this mirror; delete it, or use it as it is with mode: Static",
-        )
-    if observed.claim is None and settings.needs_class and observed.storage_class is None:
-        return _stuck(
-            "StorageClassNotFound",
-            f"there is no StorageClass {spec.storage.storage_class_name}; "
-            "see: kubectl get storageclasses",
         )
     return None
 
@@ -180,12 +233,11 @@ def _reach(claim: Claim) -> str:
 
 def _completed(observed: Observed) -> datetime | None:
     """When the volume at hand was filled; a newer volume under its name is empty."""
-    assert observed.claim is not None
     filled = observed.mirror.status.last_download_time
     if observed.jobs:
         done = _condition(observed.jobs[-1], "Complete")
         filled = (done.last_transition_time or filled) if done else None
-    made = observed.claim.metadata.creation_timestamp
+    made = observed.claim.metadata.creation_timestamp if observed.claim else None
     return None if filled is None or (made is not None and made > filled) else filled
 
 
@@ -193,7 +245,7 @@ def _start(observed: Observed, settings: MirrorSettings) -> tuple[Action, ...]:
     """The next download, in the place of the last."""
     number = observed.number + 1
     manifest = render_download(observed.mirror, number, settings.render)
-    text = f"download {number} of {_model(observed)} started"
+    text = f"download {number} of {_origin(observed)} started"
     note = Note(about=observed.mirror, reason="DownloadStarted", message=text)
     start = Create(resource=JOBS, manifest=manifest, note=note)
     ended = (Delete(resource=JOBS, key=j.key, uid=j.metadata.uid) for j in observed.jobs)
@@ -207,7 +259,7 @@ def _retry(
     storage: Condition,
     now: datetime,
 ) -> _Found:
-    reason, why = "DownloadFailed", failed.message or "the download failed"
+    reason, why = "DownloadFailed", _last_words(observed) or failed.message or "the download failed"
     if observed.pods:
         told, message = explain_pod(observed.pods[-1], is_preset=False)
         reason = {"ContainerOOMKilled": "DownloadOOMKilled", "PodEvicted": "DownloadEvicted"}.get(
@@ -225,32 +277,44 @@ def _retry(
     return _Found(storage=storage, ready=ready, failure=why, actions=_start(observed, settings))
 
 
+def _last_words(observed: Observed) -> str:
+    """What was told of a pod that was started again in its place, and went with its Job."""
+    ready = conditions.find(observed.mirror.status.conditions, MIRROR_READY)
+    before, _, said = ready.message.partition("; ") if ready is not None else ("", "", "")
+    return said if before.endswith(_verb(observed)) else observed.mirror.status.failure_message
+
+
 def _downloading(observed: Observed, storage: Condition) -> _Found:
     failure = observed.mirror.status.failure_message
-    if observed.report is not None and observed.report.stages:
-        running = observed.report.stages[-1]
-        if running.name == "download" and not running.is_over:
-            left = running.eta_seconds
-            speed = (running.total - running.done) // left if left > 0 else 0
-            said = describe_transfer(
-                TransferStatus(
-                    done=running.done,
-                    total=running.total,
-                    eta_seconds=max(left, 0),
-                    source=_model(observed),
-                )
-            )
-            return _Found(
-                storage=storage,
-                ready=_lacks(MIRROR_READY, "Downloading", said),
-                download=MirrorDownload(speed_bytes_per_second=speed, remaining_seconds=left),
-                failure=failure,
-            )
-    message = f"{_model(observed)} is being downloaded"
+    running = observed.report.stages[-1] if observed.report and observed.report.stages else None
+    if running is not None and running.name in ("download", "push") and not running.is_over:
+        return _transferring(observed, running, storage)
+    message = f"{_origin(observed)} is being {_verb(observed)}"
     if observed.pods and not observed.pods[-1].is_ready:
         message = f"{message}; {explain_pod(observed.pods[-1], is_preset=False)[1]}"
     return _Found(
         storage=storage, ready=_lacks(MIRROR_READY, "Downloading", message), failure=failure
+    )
+
+
+def _transferring(observed: Observed, running: StageReport, storage: Condition) -> _Found:
+    left = running.eta_seconds
+    speed = (running.total - running.done) // left if left > 0 else 0
+    is_sent = running.name == "push"
+    transfer = TransferStatus(
+        done=running.done,
+        total=running.total,
+        eta_seconds=max(left, 0),
+        source="" if is_sent else _origin(observed),
+    )
+    said = describe_transfer(transfer)
+    if is_sent:
+        said = f"{said}, to {bucket_url(observed.mirror)}"
+    return _Found(
+        storage=storage,
+        ready=_lacks(MIRROR_READY, "Downloading", said),
+        download=MirrorDownload(speed_bytes_per_second=speed, remaining_seconds=left),
+        failure=observed.mirror.status.failure_message,
     )
 
 
@@ -260,7 +324,7 @@ def _status(observed: Observed, found: _Found, now: datetime) -> StatusWrite | N
     held = (found.storage, found.ready)
     new = ModelMirrorStatus(
         phase="Ready" if found.ready.is_true else "Pending",
-        model_path=mirror_volume(mirror).path,
+        model_path=bucket_url(mirror) or mirror_volume(mirror).path,
         conditions=conditions.merge(
             old.conditions, held, now=now, generation=mirror.metadata.generation
         ),
@@ -309,9 +373,14 @@ def _condition(job: Job, type_: str) -> Condition | None:
     return found if found is not None and found.is_true else None
 
 
-def _model(observed: Observed) -> str:
+def _origin(observed: Observed) -> str:
     source = observed.mirror.spec.source if observed.mirror.spec else None
-    return f"hub:{source.model_id}" if source else ""
+    return f"hub:{source.model_id}" if source else bucket_url(observed.mirror)
+
+
+def _verb(observed: Observed) -> str:
+    source = observed.mirror.spec.source if observed.mirror.spec else None
+    return "downloaded" if source else "looked at"
 
 
 def _holds(type_: str, reason: str, message: str) -> Condition:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kaito.api import labels
 from kaito.api.core import JOBS, PODS, Job, Pod
 from kaito.api.meta import Key
-from kaito.api.modelmirror import MODELMIRRORS, ModelMirror
+from kaito.api.modelmirror import MODELMIRRORS, ModelMirror, bucket_of
 from kaito.api.report import REPORTS, PodReport
 from kaito.api.selectors import Requirement
 from kaito.controllers.modelmirror.volumes import CLAIMS, CLASSES, Claim, StorageClass
@@ -33,8 +33,8 @@ class Observed:
         return number_of(self.jobs[-1]) if self.jobs else 0
 
 
-def observe(reader: Reader, key: Key) -> Observed | None:
-    """Read the facts; None when there is no such mirror."""
+def observe(reader: Reader, key: Key, *, default_class: str = "") -> Observed | None:
+    """Read the facts; None when there is no such mirror. `default_class` is for one without."""
     mirror = reader.get(MODELMIRRORS, key)
     if mirror is None or mirror.spec is None:
         return None
@@ -44,10 +44,12 @@ def observe(reader: Reader, key: Key) -> Observed | None:
     )
     pods = _pods(reader, mirror, jobs[-1]) if jobs else ()
     storage = mirror.spec.storage
+    class_name = (storage.storage_class_name if storage else "") or default_class
+    claim = mirror_volume(mirror).claim if bucket_of(mirror) is None else ""
     return Observed(
         mirror=mirror,
-        claim=reader.get(CLAIMS, Key(namespace, mirror_volume(mirror).claim)),
-        storage_class=reader.get(CLASSES, Key("", storage.storage_class_name)) if storage else None,
+        claim=reader.get(CLAIMS, Key(namespace, claim)) if claim else None,
+        storage_class=reader.get(CLASSES, Key("", class_name)) if class_name else None,
         jobs=tuple(jobs),
         pods=pods,
         report=_report(reader, pods[-1]) if pods else None,

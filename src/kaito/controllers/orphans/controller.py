@@ -43,6 +43,11 @@ class OrphanController:
 
     resource: Resource[Any]
     live: Uids
+    namespace: str = ""
+    """The one namespace whose Workspaces are looked after; empty: all of them.
+
+    Claims and pools belong to no namespace, so those that others look after are seen, too.
+    """
 
     @property
     def name(self) -> str:
@@ -59,6 +64,8 @@ class OrphanController:
         item = reader.get(self.resource, key)
         owner = _owner(self.resource, item) if item is not None else None
         if item is None or owner is None or item.metadata.is_deleting:
+            return None
+        if self.namespace not in ("", owner.namespace):
             return None
         cached = reader.get(WORKSPACES, owner)
         if cached is not None and _is_for(item, cached.metadata.uid):

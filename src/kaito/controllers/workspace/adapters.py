@@ -13,6 +13,7 @@ from kaito.api.meta import Condition, Manifest
 from kaito.api.report import AdapterReport
 from kaito.api.workspace import ADAPTERS_READY, AdapterStatus
 from kaito.base.errors import UsageError
+from kaito.controllers.workspace.by_hand import is_rewritten
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.step import holds, lacks
 from kaito.kube.controller.decision import Action, Apply, Delete, Note, Patch
@@ -28,7 +29,7 @@ def decide_adapters_config(observed: Observed, statefulset: Manifest) -> tuple[A
     if labels.ADAPTER_MOUNTS not in statefulset["metadata"]["annotations"]:
         return _give_up(observed, statefulset)
     wanted = render_adapters_config(observed.workspace)
-    if is_current(live, wanted):
+    if is_current(live, wanted) and not is_rewritten(live, wanted):
         return ()
     if live is None:
         return (Apply(resource=CONFIGMAPS, manifest=wanted),)

@@ -45,7 +45,7 @@ class WorkspaceController:
     def watches(self) -> tuple[Watch[Any], ...]:
         """The kinds that `observe` reads."""
         return (
-            Watch(WORKSPACES, its_own_key),
+            Watch(WORKSPACES, its_own_key, is_urgent=_is_new),
             *(Watch(kind, _made_for) for kind in self.settings.makes),
             Watch(NODES, _made_for, lookup=_selecting),
             Watch(STATEFULSETS, key_of_controller("Workspace")),
@@ -70,6 +70,12 @@ class WorkspaceController:
     def decide(self, observed: Observed, now: datetime) -> Decision:
         """What to do about it."""
         return decide(observed, self.settings, now)
+
+
+def _is_new(workspace: Workspace) -> bool:
+    """Whether nothing was done about it yet: its first machine must not wait behind a restart."""
+    meta = workspace.metadata
+    return labels.WORKSPACE_FINALIZER not in meta.finalizers and not meta.is_deleting
 
 
 _OWNER_LABELS = (

@@ -67,10 +67,27 @@ def decide(observed: Observed, settings: WorkspaceSettings, now: datetime) -> De
     workspace = observed.workspace
     if workspace.metadata.is_deleting:
         return decide_deletion(observed, settings, now)
-    if labels.WORKSPACE_FINALIZER not in workspace.metadata.finalizers:
-        return _adopt(observed)
     if workspace.tuning is not None:
-        return decide_tuning(observed, settings, now)
+        return _adopted(observed, decide_tuning(observed, settings, now))
+    return _adopted(observed, _decide_inference(observed, settings, now))
+
+
+def _adopted(observed: Observed, rest: Decision) -> Decision:
+    """Nothing may be made for a Workspace that could vanish without our hearing of it.
+
+    The finalizer is put on the very revision that was read, and the rest is only done when that
+    was granted: one pass from a new Workspace to its first NodeClaim.
+    """
+    meta = observed.workspace.metadata
+    if labels.WORKSPACE_FINALIZER in meta.finalizers:
+        return rest
+    finalizers = [*meta.finalizers, labels.WORKSPACE_FINALIZER]
+    patch = {"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version}}
+    gate = Patch(resource=WORKSPACES, key=meta.key, patch=patch, is_gate=True)
+    return replace(rest, actions=(gate, *rest.actions))
+
+
+def _decide_inference(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Decision:
     outcome = _fold(observed, settings, now)
     found = tuple(c for step in outcome.steps for c in step.conditions)
     found = (*found, *derive_ready(found))
@@ -83,14 +100,6 @@ def decide(observed: Observed, settings: WorkspaceSettings, now: datetime) -> De
         ),
         why=tuple(f"{c.type}={c.status}: {c.reason}: {c.message}" for c in found),
     )
-
-
-def _adopt(observed: Observed) -> Decision:
-    """Nothing may be made for a Workspace that could vanish without our hearing of it."""
-    meta = observed.workspace.metadata
-    finalizers = [*meta.finalizers, labels.WORKSPACE_FINALIZER]
-    patch = {"metadata": {"finalizers": finalizers, "resourceVersion": meta.resource_version}}
-    return Decision(actions=(Patch(resource=WORKSPACES, key=meta.key, patch=patch),))
 
 
 def _fold(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Outcome:
@@ -127,7 +136,7 @@ def _planned(
 
 
 def _runs(observed: Observed, planned: Planned, settings: WorkspaceSettings) -> bool:
-    model = with_mirror(planned.model, observed, choose_mirror(observed))
+    model = with_mirror(planned.model, observed, choose_mirror(observed), settings.render)
     rendered = _render(observed, replace(planned, model=model), settings)
     return is_current(observed.owned, rendered)
 
@@ -146,7 +155,8 @@ def _run(
     # A mirror is waited for beside the nodes, so that neither waits for the other.
     mirror = choose_mirror(observed) if planned else None
     if planned is not None:
-        planned = replace(planned, model=with_mirror(planned.model, observed, mirror))
+        model = with_mirror(planned.model, observed, mirror, settings.render)
+        planned = replace(planned, model=model)
     manifest = None if mirror and mirror.blocks else _render(observed, planned, settings)
     wanted = with_spare(observed, manifest, _wanted(observed, planned), settings.provisioner)
     resources = decide_resources(observed, wanted, settings)
@@ -243,6 +253,7 @@ def _status(
         resource=WORKSPACES,
         key=workspace.key,
         resource_version=workspace.metadata.resource_version,
+        verdict=conditions_of.WORKSPACE_READY,
         # Written out in full: a field left out of a merge patch would keep its old value.
         status={
             "state": new.state,

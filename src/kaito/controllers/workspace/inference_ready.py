@@ -17,6 +17,7 @@ from kaito.controllers.workspace.adapters import (
     tell_adapters,
     tell_failed,
 )
+from kaito.controllers.workspace.by_hand import is_redirected
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_progress import describe_progress
 from kaito.controllers.workspace.pod_reason import explain_pod
@@ -116,7 +117,7 @@ def _services(observed: Observed, ordinal: int) -> tuple[Action, ...]:
     found = []
     for manifest in render_services(observed.workspace, ordinal=ordinal):
         live = services.get(manifest["metadata"]["name"])
-        if not is_current(live, manifest):
+        if not is_current(live, manifest) or is_redirected(live, manifest):
             found.append(_apply_service(observed, manifest, live))
     return tuple(found)
 

@@ -1,5 +1,7 @@
 """Weights from a ModelMirror: which one a Workspace uses, and whether it may. Pure.
 
+A volume is mounted, a bucket is read by the pod's weights program; the rest is alike.
+
 The annotation `kaito.sh/model-mirror` names one, or says `auto`: then one is used where it is ready
 at the start, and nobody waits for one. What runs keeps the volume that it started with, also when
 its mirror is no longer ready or is gone: a pod's end and a new download would mend nothing.
@@ -12,12 +14,14 @@ from dataclasses import replace
 
 from kaito.api import conditions, labels
 from kaito.api.meta import Condition
-from kaito.api.modelmirror import MIRROR_READY, ModelMirror
+from kaito.api.modelmirror import MIRROR_READY, ModelMirror, bucket_of
 from kaito.api.workspace import MODEL_MIRROR_READY
 from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed
 from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.render.bucket import bucket_source, is_bucket_named, mirror_bucket, read_bucket
 from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_volume
-from kaito.render.served_model import MirrorVolume, ServedModel
+from kaito.render.served_model import MirrorBucket, MirrorVolume, ServedModel
+from kaito.render.settings import RenderSettings
 
 NOT_READY, PASSED_OVER = "ModelMirrorNotReady", "ModelMirrorPassedOver"
 
@@ -28,7 +32,7 @@ def choose_mirror(observed: Observed) -> Step | None:
     if not wanted or observed.preset is None:
         return None
     if wanted == AUTO_MIRROR:
-        if (kept := _mounted(observed)) is not None:
+        if (kept := _kept(observed)) is not None:
             return _keeps(observed, kept)
         mirror = _choose(observed)
         return _uses(mirror) if mirror is not None else None
@@ -38,16 +42,20 @@ def choose_mirror(observed: Observed) -> Step | None:
     return _named(observed, observed.mirrors[0])
 
 
-def with_mirror(model: ServedModel, observed: Observed, step: Step | None) -> ServedModel:
-    """The model with the volume of the mirror that `step` found to be good."""
+def with_mirror(
+    model: ServedModel, observed: Observed, step: Step | None, settings: RenderSettings
+) -> ServedModel:
+    """The model with the volume or bucket of the mirror that `step` found to be good."""
     is_used = step is not None and not step.blocks and not _is_passed_over(step.conditions)
-    volume = _volume(observed) if is_used else None
-    return model if volume is None else replace(model, mirror=volume, nvme=None)
+    found = _storage(observed, settings) if is_used else None
+    if isinstance(found, MirrorBucket):
+        return replace(model, bucket=found)
+    return model if found is None else replace(model, mirror=found, nvme=None)
 
 
 def _named(observed: Observed, mirror: ModelMirror) -> Step:
     refused = _refuse(observed, mirror)
-    if _mounted(observed) is not None:
+    if _kept(observed) is not None:
         return refused or _uses(mirror)
     if refused is None:
         is_settled = observed.owned is not None and _is_passed_over(
@@ -69,19 +77,22 @@ def _passes_over(mirror: ModelMirror, why: str) -> Step:
     return Step(conditions=(holds(MODEL_MIRROR_READY, PASSED_OVER, message),))
 
 
-def _volume(observed: Observed) -> MirrorVolume | None:
+def _storage(observed: Observed, settings: RenderSettings) -> MirrorVolume | MirrorBucket | None:
     wanted = observed.workspace.metadata.annotations.get(labels.MODEL_MIRROR, "")
-    if wanted == AUTO_MIRROR and (kept := _mounted(observed)) is not None:
+    if wanted == AUTO_MIRROR and (kept := _kept(observed)) is not None:
         return kept
     mirror = _choose(observed) if wanted == AUTO_MIRROR else observed.mirrors[0]
-    return mirror_volume(mirror) if mirror is not None else None
+    if mirror is None:
+        return None
+    return mirror_bucket(mirror, settings) or mirror_volume(mirror)
 
 
-def _mounted(observed: Observed) -> MirrorVolume | None:
+def _kept(observed: Observed) -> MirrorVolume | MirrorBucket | None:
     """What the pods have the weights from, by the template they are made from."""
     if observed.owned is None or observed.preset is None:
         return None
-    return mounted_volume(observed.owned.spec.template.spec, observed.preset.name)
+    pod = observed.owned.spec.template.spec
+    return mounted_volume(pod, observed.preset.name) or read_bucket(pod)
 
 
 def _choose(observed: Observed) -> ModelMirror | None:
@@ -89,7 +100,14 @@ def _choose(observed: Observed) -> ModelMirror | None:
     if observed.owned is not None:
         return None
     found = [mirror for mirror in observed.mirrors if _refuse(observed, mirror) is None]
-    return next((mirror for mirror in found if _model(mirror)), None)
+    at_hand = [mirror for mirror in found if _model(mirror) and _is_at_home(observed, mirror)]
+    # A volume needs no fetching.
+    return min(at_hand, key=lambda mirror: bucket_of(mirror) is not None, default=None)
+
+
+def _is_at_home(observed: Observed, mirror: ModelMirror) -> bool:
+    """Elsewhere the Secret or account of a bucket may be missing, and the pod would never start."""
+    return mirror_namespace(mirror) == observed.workspace.metadata.namespace
 
 
 def _refuse(observed: Observed, mirror: ModelMirror) -> Step | None:
@@ -97,7 +115,8 @@ def _refuse(observed: Observed, mirror: ModelMirror) -> Step | None:
     name, workspace = f"ModelMirror {mirror.metadata.name}", observed.workspace
     namespace, model = mirror_namespace(mirror), _model(mirror)
     assert observed.preset is not None
-    if namespace != workspace.metadata.namespace:
+    is_mounted = bucket_of(mirror) is None
+    if is_mounted and namespace != workspace.metadata.namespace:
         return _lacks(
             "ModelMirrorElsewhere",
             f"{name} keeps its volume in namespace {namespace}, and a pod mounts only volumes of "
@@ -139,17 +158,29 @@ def _model(mirror: ModelMirror) -> str:
     return source.model_id if source is not None else ""
 
 
-def _keeps(observed: Observed, volume: MirrorVolume) -> Step:
-    """What runs goes on, whatever became of the mirror behind its volume."""
+def _keeps(observed: Observed, kept: MirrorVolume | MirrorBucket) -> Step:
+    """What runs goes on, whatever became of the mirror behind its volume or bucket."""
     namespace = observed.workspace.metadata.namespace
     for mirror in observed.mirrors:
-        if (mirror_namespace(mirror), mirror_volume(mirror).claim) == (namespace, volume.claim):
+        if _is_of(mirror, kept, namespace):
             return _uses(mirror)
+    named = (
+        f"PersistentVolumeClaim {namespace}/{kept.claim}"
+        if isinstance(kept, MirrorVolume)
+        else kept.source.partition("?")[0]
+    )
     message = (
-        f"the weights are those of PersistentVolumeClaim {namespace}/{volume.claim}, whose "
+        f"the weights are those of {named}, whose "
         f"ModelMirror is gone; to fetch them instead remove the annotation {labels.MODEL_MIRROR}"
     )
     return Step(conditions=(holds(MODEL_MIRROR_READY, "ModelMirrorReady", message),))
+
+
+def _is_of(mirror: ModelMirror, kept: MirrorVolume | MirrorBucket, namespace: str) -> bool:
+    if isinstance(kept, MirrorBucket):
+        return is_bucket_named(mirror) and bucket_source(mirror) == kept.source
+    is_here = bucket_of(mirror) is None and mirror_namespace(mirror) == namespace
+    return is_here and mirror_volume(mirror).claim == kept.claim
 
 
 def _uses(mirror: ModelMirror) -> Step:

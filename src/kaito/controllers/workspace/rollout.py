@@ -47,10 +47,15 @@ def what_changed(live: StatefulSet, wanted: Manifest) -> str:
 
 
 def is_replaced(live: StatefulSet, wanted: Manifest) -> bool:
-    """Whether it has to be made anew, for Kubernetes never changes the fields that differ."""
+    """Whether it has to be made anew: Kubernetes never changes the fields that differ.
+
+    Nor does an apply take away what another program wrote: KAITO's probes, init containers and
+    variables would stay beside ours, and two ways to probe one container are refused for ever.
+    """
     spec = wanted["spec"]
     return (
-        live.spec.service_name != spec["serviceName"]
+        labels.TEMPLATE_HASH not in live.metadata.annotations
+        or live.spec.service_name != spec["serviceName"]
         or live.spec.pod_management_policy != spec["podManagementPolicy"]
         or _claims(live.spec.volume_claim_templates)
         != _claims(tuple(spec.get("volumeClaimTemplates", ())))
@@ -107,11 +112,11 @@ def _covers(live: object, wanted: object) -> bool:
         )
     if not wanted:
         return not live or wanted == live
-    return live == wanted or (isinstance(wanted, str) and _is_same_amount(live, wanted))
+    return live == wanted or (isinstance(wanted, str | int) and _is_same_amount(live, wanted))
 
 
-def _is_same_amount(live: object, wanted: str) -> bool:
-    """The API server writes quantities its own way: `180Gi` for `184320Mi`."""
+def _is_same_amount(live: object, wanted: str | int) -> bool:
+    """The API server writes quantities its own way: `180Gi` for `184320Mi`, `"1"` for 1."""
     try:
         return isinstance(live, str | int) and parse_bytes(live) == parse_bytes(wanted)
     except ValueError:

@@ -11,7 +11,8 @@ from kaito.api.resources import Resource
 from kaito.api.workspace import Workspace
 from kaito.catalog.preset import ModelFacts
 from kaito.planner.plan import Plan, PlanRequest, Refusal
-from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_gpus
+from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus
+from kaito.planner.tuning_fit import TuningRequest
 from kaito.provision.port import NodeSource
 from kaito.render.settings import RenderSettings
 

@@ -10,7 +10,7 @@
 that is done is never done twice: the Job, and the status after it, carry the hash of what it was.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -34,7 +34,7 @@ from kaito.controllers.workspace.resource_ready import (
 )
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import WAITING_REASONS, Step, holds, lacks
-from kaito.controllers.workspace.tuning_job import JobStep, decide_job, started
+from kaito.controllers.workspace.tuning_job import JobStep, decide_job, name_conflict, started
 from kaito.controllers.workspace.tuning_plan import (
     CONFIG_NOT_FOUND,
     decide_training_config,
@@ -43,6 +43,7 @@ from kaito.controllers.workspace.tuning_plan import (
     to_tuning_plan_status,
 )
 from kaito.controllers.workspace.tuning_report import keep_report
+from kaito.controllers.workspace.tuning_service import decide_group_service
 from kaito.controllers.workspace.tuning_status import derive_tuning_status
 from kaito.controllers.workspace.tuning_verdict import DONE, Verdict, judge_job
 from kaito.kube.controller.decision import Action, Decision, Note, StatusWrite
@@ -64,7 +65,7 @@ class _Outcome:
 
 
 def decide_tuning(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Decision:
-    """One pass over a Workspace that has its finalizer and is not being deleted."""
+    """One pass over a Workspace that is not being deleted; its finalizer comes before all of it."""
     outcome = _fold(observed, settings)
     found = tuple(c for step in outcome.steps for c in step.conditions)
     found = (*found, *_summaries(outcome.verdict))
@@ -188,18 +189,23 @@ def _refused(observed: Observed, refusal: Refusal) -> _Outcome:
 def _run(observed: Observed, model: TunedModel, settings: WorkspaceSettings) -> _Outcome:
     wanted = _wanted(observed, model)
     resources = decide_resources(observed, wanted, settings)
-    job = decide_job(
-        observed,
-        render_job(observed.workspace, model, settings.render),
-        may_start=not resources.blocks,
-    )
+    service = decide_group_service(observed, model.plan.nodes)
+    if isinstance(service, str):
+        job = name_conflict(service)
+    else:
+        job = decide_job(
+            observed,
+            render_job(observed.workspace, model, settings.render),
+            may_start=not resources.blocks,
+        )
+        job = replace(job, step=replace(job.step, actions=(*service, *job.step.actions)))
     verdict = _verdict(observed, resources, job)
     plan = to_tuning_plan_status(observed, model)
     return _Outcome(
         steps=(resources, job.step),
         verdict=verdict,
         plan=plan,
-        count=1,
+        count=model.plan.nodes,
         notes=_tell_plan(observed, model, plan),
     )
 
@@ -218,7 +224,8 @@ def _wanted(observed: Observed, model: TunedModel) -> Wanted:
     annotations = workspace.metadata.annotations
     return Wanted(
         owner=workspace,
-        count=1,
+        count=model.plan.nodes,
+        takes_turns=False,
         instance_type=workspace.resource.instance_type if workspace.resource else "",
         labels=node_labels(workspace),
         memory_bytes=model.plan.memory_bytes,
@@ -271,6 +278,7 @@ def _status(
         resource=WORKSPACES,
         key=workspace.key,
         resource_version=workspace.metadata.resource_version,
+        verdict=WORKSPACE_READY,
         # Written out in full: a field left out of a merge patch would keep its old value.
         status={
             "state": new.state,

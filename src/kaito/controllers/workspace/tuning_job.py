@@ -12,9 +12,11 @@ from kaito.api.meta import Condition, Manifest
 from kaito.api.workspace import JOB_STARTED
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.controllers.workspace.tuning_pods import nodes_of
 from kaito.controllers.workspace.tuning_verdict import Verdict, judge_job
 from kaito.kube.controller.decision import Action, Create, Delete, Note, Patch
 from kaito.render.tuning import has_volume
+from kaito.render.tuning_group import backoff_limit
 
 _PENDING = "WorkspaceTuningJobStatusPending"
 _STARTED = "WorkspaceTuningJobStatusStarted"
@@ -38,12 +40,12 @@ def decide_job(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobS
             f"a Job {job.key} exists already and does not belong to this workspace; delete it, or "
             "rename the workspace"
         )
-        return _lacks("NameConflict", message, state="failed")
+        return name_conflict(message)
     if job is None:
         return _create(observed, wanted, may_start=may_start)
     if job.metadata.is_deleting:
         return _lacks(_PENDING, "the job of the earlier settings is ending")
-    if job.metadata.annotations.get(labels.TUNING_HASH) != _hash_of(wanted):
+    if _made_from(job) != _to_make_from(wanted):
         return _replace(observed, job)
     verdict = judge_job(observed)
     step = Step(actions=_suspend(observed, job, wanted), conditions=(started(verdict),))
@@ -91,7 +93,11 @@ def _suspend(observed: Observed, job: Job, wanted: Manifest) -> tuple[Action, ..
     else:
         reason, message = "TuningPaused", "without an output volume it will begin anew"
     note = Note(about=observed.workspace, reason=reason, message=message)
-    return (Patch(resource=JOBS, key=job.key, patch={"spec": {"suspend": pause}}, note=note),)
+    spec_patch: Manifest = {"suspend": pause}
+    if not pause:
+        # Kubernetes counts the pods that a pause ended as failed: tries are counted from here on.
+        spec_patch["backoffLimit"] = backoff_limit(nodes_of(job)) + job.status.failed
+    return (Patch(resource=JOBS, key=job.key, patch={"spec": spec_patch}, note=note),)
 
 
 def started(verdict: Verdict) -> Condition:
@@ -112,5 +118,16 @@ def _lacks(reason: str, message: str, *, state: str = "waiting") -> JobStep:
     return JobStep(step=Step(conditions=(condition,)), verdict=verdict)
 
 
-def _hash_of(wanted: Manifest) -> str:
-    return str(wanted["metadata"]["annotations"][labels.TUNING_HASH])
+def name_conflict(message: str) -> JobStep:
+    """Something under one of our names is not ours."""
+    return _lacks("NameConflict", message, state="failed")
+
+
+def _made_from(job: Job) -> tuple[str, int]:
+    return job.metadata.annotations.get(labels.TUNING_HASH, ""), nodes_of(job)
+
+
+def _to_make_from(wanted: Manifest) -> tuple[str, int]:
+    """Its work, and on how many nodes: pods on one that is given back would be lost."""
+    made_of = str(wanted["metadata"]["annotations"][labels.TUNING_HASH])
+    return made_of, int(wanted["spec"]["completions"])

@@ -19,14 +19,21 @@ from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.planning import known_model
 from kaito.controllers.workspace.settings import TuningPlanner, WorkspaceSettings
 from kaito.planner.plan import Refusal
-from kaito.planner.tuning import TuningPlan, TuningRequest, plan_tuning_on_gpus
+from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus
 from kaito.planner.tuning_demand import demand_of_config
+from kaito.planner.tuning_fit import TuningRequest
 from kaito.planner.tuning_memory import TuningDemand
 from kaito.render.tuning import TunedModel, work_hash
 
 DEFAULT_CONFIGS = frozenset({"lora-params-template", "qlora-params-template"})
 CONFIG_NOT_FOUND = "ConfigNotFound"
 _ALL_DEFAULTS = TrainingConfig(sections=MappingProxyType({}))
+_ONE_NODE_DISKS = frozenset(
+    {"awsElasticBlockStore", "azureDisk", "cinder", "gcePersistentDisk", "photonPersistentDisk"}
+    | {"vsphereVolume"}
+)
+"""Volumes in Kubernetes that are written from one node at a time; of a claim only its storage
+class knows (https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes)."""
 _REMEMBERED = 256
 _PLAN_VERSION = 1
 
@@ -77,9 +84,12 @@ def plan_tuning(
         preset=preset,
         facts=facts,
         instance=None if isinstance(machine, Refusal) else machine,
+        nodes=(resource.count if resource else None) or 1,
         demand=demand_of_config(method, config),
         takes_all_gpus=bool(resource and resource.instance_type),
     )
+    if refusal := _refuse_volumes(spec, request.nodes):
+        return refusal
     plan = _plan(settings.tuning_planner, request)
     if isinstance(plan, Refusal):
         return plan
@@ -92,6 +102,19 @@ def plan_tuning(
     )
 
 
+def _refuse_volumes(spec: TuningSpec, nodes: int) -> Refusal | None:
+    """A disk that only one node can attach would keep every other pod from starting."""
+    for field, holder in (("input", spec.input), ("output", spec.output)):
+        kinds = _ONE_NODE_DISKS & set((holder and holder.volume_source) or {})
+        if kinds and nodes > 1:
+            return Refusal(
+                "InvalidWorkspace",
+                f"tuning.{field}.volumeSource: {min(kinds)} can be attached to one node only and "
+                f"resource.count is {nodes}; use a claim that is ReadWriteMany, or one node",
+            )
+    return None
+
+
 def to_tuning_plan_status(observed: Observed, model: TunedModel) -> PlanStatus:
     """The plan as the status has it."""
     plan = model.plan
@@ -99,9 +122,9 @@ def to_tuning_plan_status(observed: Observed, model: TunedModel) -> PlanStatus:
         version=_PLAN_VERSION,
         inputs_hash=work_hash(observed.workspace, model.config),
         instance_type=plan.instance.name if plan.instance else "",
-        nodes=1,
+        nodes=plan.nodes,
         gpus_per_node=plan.gpus,
-        data_parallel_size=plan.gpus // plan.shards,
+        data_parallel_size=plan.nodes * plan.gpus // plan.shards,
         memory=plan.memory_bytes,
         disk=plan.disk_bytes,
         working=plan.working,
@@ -125,6 +148,7 @@ def _in_cluster(observed: Observed, model: TunedModel) -> str:
         preset=model.preset,
         facts=facts,
         instance=machine,
+        nodes=model.plan.nodes,
         demand=TuningDemand(method=model.method),
     )
     found = _plan(plan_tuning_on_gpus, request)

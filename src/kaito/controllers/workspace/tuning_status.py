@@ -44,7 +44,8 @@ def derive_tuning_status(observed: Observed, verdict: Verdict) -> TuningStatus:
         figures,
         phase=_phase(verdict, report, before),
         message=describe_tuning(verdict, report),
-        restarts=tries_of(observed) if job else before.restarts,
+        # While it is paused, what ended the pod is the pause.
+        restarts=tries_of(observed) if job and verdict.reason != PAUSED else before.restarts,
         eta_seconds=0 if is_over else figures.eta_seconds,
     )
 

@@ -18,9 +18,19 @@ from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_reason import explain_pod
 from kaito.controllers.workspace.step import WAITING_REASONS
 from kaito.controllers.workspace.tuning_plan import decide_training_config
-from kaito.planner.tuning import TuningRequest, tell_smaller
+from kaito.controllers.workspace.tuning_pods import (
+    current_pods,
+    last_end,
+    misses_peers,
+    newest,
+    nodes_of,
+    restarts_of,
+)
+from kaito.planner.tuning import tell_smaller
 from kaito.planner.tuning_demand import demand_of_config
-from kaito.render.tuning import BACKOFF_LIMIT, CONTAINER, has_volume
+from kaito.planner.tuning_fit import TuningRequest
+from kaito.render.tuning import CONTAINER, has_volume
+from kaito.render.tuning_group import BACKOFF_LIMIT, backoff_limit
 
 DONE: Final = "done"
 State = Literal["done", "failed", "running", "waiting"]
@@ -40,11 +50,12 @@ _GIVEN_UP = ("Failed", "FailureTarget")
 (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
 _EARLY = frozenset({"look", "download", "preflight"})
 """A trainer's stages before it reads weights."""
+_KILLED_FOR_MEMORY = "OOMKilled"
 _TERMINATED = 143
 """Ended by SIGTERM, with a checkpoint: nothing is wrong."""
 _LESS_MEMORY = (
     "set per_device_train_batch_size: 1, a smaller max_length or gradient_checkpointing: true in "
-    "training_config.yaml, or use method qlora"
+    "training_config.yaml, use method qlora, or take a machine with more memory"
 )
 
 
@@ -73,9 +84,9 @@ def judge_job(observed: Observed) -> Verdict:
     if job.spec.suspend:
         return _waiting(PAUSED, _pause_message(observed))
     pods = tuple(pod for pod in job_pods(observed, job) if not pod.metadata.is_deleting)
-    if not pods:
-        return _waiting(_PENDING, "the job's pod is not created yet")
-    return _judge_pod(observed, max(pods, key=_newest))
+    if len(current := current_pods(pods)) < nodes_of(job):
+        return _waiting(_PENDING, _tell_missing(nodes_of(job), len(current)))
+    return _judge_pods(observed, current)
 
 
 def job_pods(observed: Observed, job: Job) -> tuple[Pod, ...]:
@@ -89,25 +100,48 @@ def job_pods(observed: Observed, job: Job) -> tuple[Pod, ...]:
 
 
 def tries_of(observed: Observed) -> int:
-    """How often the trainer was started again."""
+    """How often the trainer was started again for it had failed, since it began or was resumed."""
     job = observed.owned_job
     if job is None:
         return 0
-    restarts = sum(
-        status.restart_count
-        for pod in job_pods(observed, job)
-        for status in pod.status.container_statuses
-    )
-    return restarts + job.status.failed
+    restarts, nodes = restarts_of(job_pods(observed, job)), nodes_of(job)
+    failed = max(job.status.failed - max(job.spec.backoff_limit - backoff_limit(nodes), 0), 0)
+    # A pod of several that is lost has the others start again.
+    return restarts + failed if nodes == 1 else max(restarts, failed)
+
+
+def _tell_missing(nodes: int, there: int) -> str:
+    if nodes == 1:
+        return "the job's pod is not created yet"
+    return f"{there} of the job's {nodes} pods are created, which begin together"
+
+
+def _judge_pods(observed: Observed, pods: tuple[Pod, ...]) -> Verdict:
+    """What the pod says that says most."""
+    verdicts = [(_weight(pod, verdict := _judge_pod(observed, pod)), verdict) for pod in pods]
+    return min(verdicts, key=lambda one: one[0])[1]
+
+
+def _weight(pod: Pod, verdict: Verdict) -> int:
+    """Causes first, then what is waited for; what has ended for another one's sake comes after."""
+    if misses_peers(pod):
+        return 5 if verdict.reason == TUNING else 3
+    if verdict.state == "failed":
+        return 0
+    if verdict.state == "running" and verdict.reason != TUNING:
+        return 1
+    if verdict.state == "waiting":
+        return 2
+    return 4 if last_end(pod) is not None else 6
 
 
 def _judge_pod(observed: Observed, pod: Pod) -> Verdict:
     trainer = next((s for s in pod.status.container_statuses if s.name == CONTAINER), None)
-    ended = (trainer.state.terminated or trainer.last_state.terminated) if trainer else None
+    ended = last_end(pod)
     if trainer is not None and trainer.state.running is not None:
         if ended and _is_as_before(observed, ended):
             return _judge_end(observed, pod, ended, then="runs")
-        return _failing_push(observed) or _training(observed, ended)
+        return _failing_push(observed) or _training(observed, pod, ended)
     if ended and ended.exit_code == 0:
         return Verdict(state="running", reason=TUNING, message="the trainer has ended well")
     if ended and (pod.status.phase != "Pending"):
@@ -117,10 +151,12 @@ def _judge_pod(observed: Observed, pod: Pod) -> Verdict:
     return _waiting(_PENDING if is_pending else reason, message)
 
 
-def _training(observed: Observed, ended: ContainerStateTerminated | None) -> Verdict:
+def _training(observed: Observed, pod: Pod, ended: ContainerStateTerminated | None) -> Verdict:
     again = ""
     if ended is not None and ended.exit_code not in (0, _TERMINATED):
         cause = ended.message.strip() or f"it ended with exit code {ended.exit_code}"
+        if ended.reason == _KILLED_FOR_MEMORY:
+            _, cause = _cause(observed, pod, ended)
         again = f" again, try {tries_of(observed) + 1}: before, {cause}"
     return Verdict(state="running", reason=TUNING, message=f"the trainer runs{again}")
 
@@ -128,9 +164,12 @@ def _training(observed: Observed, ended: ContainerStateTerminated | None) -> Ver
 def _is_as_before(observed: Observed, ended: ContainerStateTerminated) -> bool:
     """Whether a trainer that runs again has not come beyond where it failed: nothing is news yet.
 
-    Of data and settings, that is up to the end of its preflight; a pod that says nothing is taken
-    to fail again, as the same data and settings do.
+    Of data and settings, that is up to the end of its preflight; of memory, up to its first step. A
+    pod that says nothing is taken to fail again, as the same data and settings do.
     """
+    if ended.reason == _KILLED_FOR_MEMORY:
+        told = next((one.tuning for one in observed.reports if one.program == "tuning"), None)
+        return told is None or told.step == 0
     if ended.exit_code != ExitCode.UNAVAILABLE and not _is_permanent(ended):
         return False
     report = next((one for one in observed.reports if one.program == "tuning"), None)
@@ -170,9 +209,9 @@ def _cause(observed: Observed, pod: Pod, ended: ContainerStateTerminated) -> tup
     """What the trainer said, and a reason for it."""
     name = pod.metadata.name
     said = ended.message.strip()
-    if ended.reason == "OOMKilled":
-        lacks = f"pod {name}: the trainer took more memory than there is; {_less(observed)}"
-        return "ContainerOOMKilled", said or lacks
+    if ended.reason == _KILLED_FOR_MEMORY:
+        said = said or f"pod {name}: the trainer took more memory than there is"
+        return "ContainerOOMKilled", f"{said}; {_less(observed)}"
     if ended.exit_code == ExitCode.UNAVAILABLE:
         return "SourceUnavailable", said or f"pod {name}: something it needs cannot be reached"
     for code, reason in _PERMANENT.items():
@@ -197,7 +236,8 @@ def _less(observed: Observed) -> str:
 def _given_up(observed: Observed, said: str) -> Verdict:
     """The cause by the last pod, else as it was told before."""
     job = observed.owned_job
-    for pod in sorted(job_pods(observed, job), key=_newest, reverse=True) if job else ():
+    pods = sorted(job_pods(observed, job), key=newest, reverse=True) if job else []
+    for pod in sorted(pods, key=misses_peers):
         for status in pod.status.container_statuses:
             ended = status.state.terminated or status.last_state.terminated
             if status.name == CONTAINER and ended is not None and ended.exit_code != 0:
@@ -247,8 +287,3 @@ def _pause_message(observed: Observed) -> str:
 
 def _waiting(reason: str, message: str) -> Verdict:
     return Verdict(state="waiting", reason=reason, message=message)
-
-
-def _newest(pod: Pod) -> tuple[str, str]:
-    created = pod.metadata.creation_timestamp
-    return (created.isoformat() if created else "", pod.metadata.name)

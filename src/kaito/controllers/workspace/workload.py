@@ -6,6 +6,7 @@ from datetime import datetime
 from kaito.api import labels
 from kaito.api.core import STATEFULSETS
 from kaito.api.meta import Manifest
+from kaito.controllers.workspace.by_hand import is_rescaled
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.predecessor import tell_stranger
 from kaito.controllers.workspace.rollout import is_replaced, mode_of, what_changed
@@ -20,6 +21,7 @@ from kaito.controllers.workspace.surge import (
 from kaito.kube.controller.decision import Apply, Delete, Note
 from kaito.render.stamp import is_current
 
+BY_HAND = ", as it was before somebody scaled it"
 NOBODY_ANSWERS = "no request is answered until all of them are ready"
 
 
@@ -43,14 +45,16 @@ def decide_workload(
     view = View(observed=observed, live=live, wanted=wanted, mode=mode_of(workspace), now=now)
     if int(wanted["spec"]["replicas"]) == 1:
         return _update_single(view, find_shortage)
-    return Rollout() if is_current(live, wanted) else _update(view, why=_of_several(view))
+    if not is_current(live, wanted):
+        return _update(view, why=_of_several(view))
+    return _update(view, why=BY_HAND) if is_rescaled(live, wanted) else Rollout()
 
 
 def _update_single(view: View, find_shortage: Callable[[], str]) -> Rollout:
     if view.is_surging:
         return _resume(view)
     if is_current(view.live, view.wanted):
-        return Rollout()
+        return _update(view, why=BY_HAND) if is_rescaled(view.live, view.wanted) else Rollout()
     is_same = view.live_hash == view.wanted_hash
     if is_same or view.mode == "replace" or not view.serves(0):
         return _update(view)

@@ -1,13 +1,17 @@
 """The one place where decisions become requests."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from kaito.api.meta import Key, Manifest
+from kaito.api.meta import Key, Manifest, Object
+from kaito.api.resources import Resource
 from kaito.kube import errors
 from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.kube.controller.decision import (
+    WRITE_REFUSED,
     Action,
     Apply,
     Create,
@@ -22,6 +26,14 @@ CarryOut: TypeAlias = Callable[[object], Awaitable[None]]
 """Makes one effect of a decision real. Must be idempotent, as all actions are."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """Revisions that an object has had before our own writes."""
+
+    resource: Resource[Any]
+    revisions: frozenset[str]
+
+
 class Executor:
     """Carries out decisions in one controller's name."""
 
@@ -30,20 +42,20 @@ class Executor:
         self._client = client
         self._manager = manager
         self._carry_out = carry_out
-        self._replaced: dict[Key, StatusWrite] = {}
-        """Status writes whose effect may not have come back by the watch yet."""
+        self._replaced: dict[Key, _Replaced] = {}
+        """Objects as they were before own writes that may not have come back by the watch yet."""
 
     def is_ahead_of(self, reader: Reader, key: Key) -> bool:
-        """Whether the cache still has the object as it was before our own last status write.
+        """Whether the cache still has the object as it was before our own last write of it.
 
-        Whatever is decided from that is refused as a conflict, or done twice; and what will
-        correct the cache brings the key back.
+        Writes of its status, and those that are gates. Whatever is decided from that is refused as
+        a conflict, or done twice; and what will correct the cache brings the key back.
         """
         last = self._replaced.get(key)
         if last is None:
             return False
-        known = reader.get(last.resource, last.key)
-        if known is not None and known.metadata.resource_version == last.resource_version:
+        known = reader.get(last.resource, key)
+        if known is not None and known.metadata.resource_version in last.revisions:
             return True
         del self._replaced[key]
         return False
@@ -60,16 +72,59 @@ class Executor:
                 done: every action is idempotent.
         """
         notes: list[Note] = []
-        for action in decision.actions:
-            changed = await self._act(action)
-            if changed and action.note:
-                notes.append(action.note)
+        status = decision.status
+        try:
+            for action in decision.actions:
+                if isinstance(action, Patch) and action.is_gate:
+                    status = await self._pass_gate(action, status)
+                    changed = True
+                else:
+                    changed = await self._act(action)
+                if changed and action.note:
+                    notes.append(action.note)
+        except errors.ApiError as error:
+            await self._tell_refusal(status, error)
+            raise
         for effect in decision.effects:
             assert self._carry_out, f"{self._manager} decides on effects without a carry_out"
             await self._carry_out(effect)
-        if decision.status:
-            await self._write_status(decision.status)
+        if status:
+            await self._write_status(status)
         return (*notes, *decision.notes)
+
+    async def _pass_gate(self, gate: Patch, status: StatusWrite | None) -> StatusWrite | None:
+        """Write a patch that all else hangs on; the status as it is to be written after that.
+
+        Raises:
+            errors.Conflict: the object is gone, or going.
+        """
+        try:
+            answer = await self._patch(gate)
+        except errors.NotFound as error:
+            raise errors.Conflict(f"{gate.key} is gone; nothing is made for it any more") from error
+        if answer.metadata.is_deleting:
+            raise errors.Conflict(f"{gate.key} is being deleted; nothing is made for it any more")
+        if status is None or (status.resource, status.key) != (gate.resource, gate.key):
+            return status
+        made = answer.metadata.resource_version
+        if made == status.resource_version:
+            return status
+        self._outdate(status)
+        return replace(status, resource_version=made)
+
+    async def _tell_refusal(self, write: StatusWrite | None, error: errors.ApiError) -> None:
+        """Have the status name what waiting does not cure."""
+        if write is None or not write.verdict or not error.is_refusal:
+            return
+        blamed = replace(write, status=_blame(write, str(error)))
+        with suppress(errors.ApiError):  # the first error is the one to tell
+            await self._write_status(blamed)
+
+    def _outdate(self, write: StatusWrite) -> None:
+        """Remember that the object is not as it was at that revision any more."""
+        earlier = self._replaced.get(write.key)
+        revisions = earlier.revisions if earlier else frozenset()
+        self._replaced[write.key] = _Replaced(write.resource, revisions | {write.resource_version})
 
     async def _act(self, action: Action) -> bool:
         """Whether the action changed anything."""
@@ -115,14 +170,15 @@ class Executor:
             )
         await self._client.apply(action.resource, action.manifest, manager=self._manager)
 
-    async def _patch(self, action: Patch) -> None:
-        await self._client.patch(
+    async def _patch(self, action: Patch) -> Object:
+        answer: Object = await self._client.patch(
             action.resource,
             action.key,
             action.patch,
             subresource=action.subresource,
             query={"fieldManager": self._manager},
         )
+        return answer
 
     async def _write_status(self, write: StatusWrite) -> None:
         patch: Manifest = {
@@ -140,4 +196,16 @@ class Executor:
         except errors.NotFound:
             return
         if written.metadata.resource_version != write.resource_version:
-            self._replaced[write.key] = write
+            self._outdate(write)
+
+
+def _blame(write: StatusWrite, message: str) -> Manifest:
+    """The status with what was refused as the reason of its verdict, unless that holds anyway."""
+    refused = {"reason": WRITE_REFUSED, "message": message}
+    found = [
+        {**condition, **refused}
+        if (condition["type"], condition["status"]) == (write.verdict, "False")
+        else condition
+        for condition in write.status["conditions"]
+    ]
+    return {**write.status, "conditions": found}

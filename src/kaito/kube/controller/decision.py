@@ -7,6 +7,9 @@ from kaito.api.meta import Key, Manifest, Object
 from kaito.api.resources import Resource
 from kaito.kube.client import Change, Propagation
 
+WRITE_REFUSED = "WriteRefused"
+"""Reason of events and conditions: what the API server does not let us write."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -52,6 +55,12 @@ class Patch:
     patch: Manifest | Change
     """A bare manifest is a merge patch."""
     subresource: str = ""
+    is_gate: bool = False
+    """What the decision says after it is done only if the answer shows the object, and not being
+    deleted; else this is a conflict. The status is then written onto the revision it made.
+
+    For a finalizer: what it protects may follow in the same pass, without a look at the cache.
+    """
     note: Note | None = None
 
 
@@ -81,6 +90,9 @@ class StatusWrite:
     key: Key
     resource_version: str
     status: Manifest
+    verdict: str = ""
+    """Type of the condition that sums up: where it does not hold, a write before this one that is
+    refused becomes its reason, and the status is written all the same. Empty: it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

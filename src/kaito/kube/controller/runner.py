@@ -20,7 +20,7 @@ from kaito.kube import errors
 from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.kube.controller.apply import Executor
-from kaito.kube.controller.decision import Decision
+from kaito.kube.controller.decision import WRITE_REFUSED, Decision, Note
 from kaito.kube.controller.recorder import Recorder
 from kaito.kube.informer import Informers
 from kaito.kube.workqueue import Closed, WorkQueue
@@ -45,6 +45,8 @@ class Watch(Generic[T]):
     keys: Callable[[T], Iterable[Key]]
     lookup: Callable[[Reader, T], Iterable[Key]] | None = None
     """For objects that do not name whom they concern: who refers to them, by what is cached."""
+    is_urgent: Callable[[T], bool] = lambda _: False
+    """Whether the keys go before all others: somebody has just asked for something new."""
 
 
 def its_own_key(item: Object) -> tuple[Key, ...]:
@@ -137,9 +139,10 @@ class Loop:
         """What a cache of the watched resource is to call with each change."""
 
         def listen(old: Object | None, new: Object | None) -> None:
+            is_urgent = new is not None and watch.is_urgent(new)
             for item in filter(None, (old, new)):
                 for key in watch.keys(item):
-                    self.queue.add(key)
+                    self.queue.add(key, is_urgent=is_urgent)
                 for key in watch.lookup(reader, item) if watch.lookup else ():
                     self.queue.add(key)
 
@@ -169,6 +172,7 @@ class Loop:
         except errors.ApiError as error:
             delay = self.queue.add_failed(key, at_least=error.retry_after)
             self._log_refusal(key, error, delay)
+            self._tell_refusal(reader, key, error)
         except Exception:
             delay = self.queue.add_failed(key)
             found = facts(controller=self.controller.name, key=key, retry_in=round(delay, 2))
@@ -205,6 +209,16 @@ class Loop:
         started = self._clock.monotonic()
         yield
         self._meter.took(self.controller.name, stage, self._clock.monotonic() - started)
+
+    def _tell_refusal(self, reader: Reader, key: Key, error: errors.ApiError) -> None:
+        """Say at the object what waiting does not cure, to whoever cannot read this log."""
+        if not error.is_refusal:
+            return
+        own = next((w.resource for w in self.controller.watches if w.keys is its_own_key), None)
+        item = reader.get(own, key) if own is not None else None
+        if item is not None:
+            note = Note(about=item, reason=WRITE_REFUSED, message=str(error), type="Warning")
+            self.recorder.tell(note)
 
     def _log_refusal(self, key: Key, error: errors.ApiError, delay: float) -> None:
         found = facts(

@@ -25,6 +25,7 @@ from kaito.local.node.devices import observe_gpus
 from kaito.local.node.directory import PodDirectory
 from kaito.local.node.events import COMPONENT, Events
 from kaito.local.node.kit import Kit
+from kaito.local.node.names import PodNames
 from kaito.local.node.node_objects import NODES
 from kaito.local.node.nodes import Nodes
 from kaito.local.node.pod import PODS
@@ -77,6 +78,7 @@ class NodeAgent:
         )
         self._services: WorkQueue[Key] = WorkQueue(clock=clock)
         self._proxy = ServiceProxy(client, self._informers, self._events, queue=self._services)
+        self._names = PodNames(self._informers, settings.state.resolve() / "hosts")
         self._directory: PodDirectory | None = None
         self.ready = asyncio.Event()
         """Set once the machine is registered and every pod has been taken up."""
@@ -140,6 +142,7 @@ class NodeAgent:
             bwrap=bwrap,
             gpus=self._settings.gpus,
             allocatable=self._nodes.allocatable,
+            hosts=self._names.path,
         )
 
     def _subscribe(self, directory: PodDirectory) -> None:
@@ -150,5 +153,6 @@ class NodeAgent:
         watch(ALL_CONFIGMAPS).subscribe(directory.source_changed)
         watch(ALL_SECRETS).subscribe(directory.source_changed)
         watch(ALL_CLAIMS).subscribe(directory.claim_changed)
+        watch(ENDPOINT_SLICES).subscribe(self._names.slice_changed)
         watch(ALL_SERVICES).subscribe(self._proxy.service_changed)
         watch(ENDPOINT_SLICES).subscribe(self._proxy.slice_changed)

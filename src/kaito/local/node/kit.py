@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from kaito.base.clock import Clock
 from kaito.kube.client import Client
@@ -32,3 +33,5 @@ class Kit:
     gpus: int
     allocatable: Callable[[str], Mapping[str, str]]
     """What the node of that name offers."""
+    hosts: Callable[[str], Path]
+    """The file with the names of a namespace's pods."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaito.api.runtime import ENV_POD_IP, ENV_TERMINATION_LOG
+from kaito.api.runtime import ENV_POD_HOSTS, ENV_POD_IP, ENV_TERMINATION_LOG
 from kaito.local.node.environment import Surroundings, plan_environment
 from kaito.local.node.expansion import expand
 from kaito.local.node.images import Program, explain_missing, explain_substitution, plan_program
@@ -37,6 +37,8 @@ class Workshop:
     """The sandbox program; empty where there is none that works."""
     devices: Mapping[str, str] = field(default_factory=dict)
     host: HostView = field(default_factory=Host)
+    hosts: Path | None = None
+    """The file with the names of its namespace's pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ def plan_launch(pod: Pod, container: Container, workshop: Workshop, attempt: Att
     variables = plan_environment(pod, container, workshop.around)
     variables |= workshop.devices
     variables[ENV_POD_IP] = workshop.around.place.pod_ip
+    if pod.spec.subdomain and workshop.hosts is not None:
+        variables[ENV_POD_HOSTS] = str(workshop.hosts)
     variables[ENV_TERMINATION_LOG] = str(attempt.files.termination_log)
     argv = tuple(expand(word, variables) for word in (*container.command, *container.args))
     search = variables.get("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -79,6 +79,7 @@ class Preparation:
             own_bin=self._kit.own_bin,
             bwrap=self._kit.bwrap,
             devices=plan_device_environment(self._record.gpus, self._kit.gpus),
+            hosts=self._kit.hosts(pod.metadata.namespace),
         )
 
     def _place(self, pod: Pod) -> Place:

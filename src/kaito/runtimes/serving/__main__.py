@@ -74,13 +74,17 @@ def _run(arguments: ServingArguments, words: LastWords) -> None:
 
 def _serve(arguments: ServingArguments) -> None:
     from kaito.runtimes.serving.config import read_options
+    from kaito.runtimes.serving.device import observe_device
     from kaito.runtimes.serving.door import open_door
+    from kaito.runtimes.serving.loaders import require_loader
     from kaito.runtimes.serving.model import find_template, is_local, require_model
     from kaito.runtimes.serving.weight_files import require_weights
 
     require_model(arguments.model)
     options = read_options(arguments.config_file, arguments.runtime)
     asked = options.get("load-format") or options.get("load_format") or arguments.load_format
+    if arguments.runtime == "vllm":
+        require_loader(str(asked), observe_device())
     require_weights(arguments.model, str(asked), allow_pickle=arguments.allow_pickle)
     arguments = replace(arguments, chat_template=find_template(arguments.chat_template))
     host = arguments.host or os.environ.get(ENV_POD_IP, "")

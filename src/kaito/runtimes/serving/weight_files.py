@@ -13,14 +13,16 @@ from kaito.runtimes.ending import Ending
 
 _OF_PICKLED: Final = ("pt", "npcache")
 """Load formats that ask for pickled weights by name."""
-_JUDGED: Final = frozenset({"", "auto", "hf", "safetensors", *_OF_PICKLED})
+_STREAMED: Final = ("runai_streamer", "fastsafetensors")
+"""Those that read the same safetensors in another way."""
+_JUDGED: Final = frozenset({"", "auto", "hf", "safetensors", *_OF_PICKLED, *_STREAMED})
 _FETCH_AGAIN: Final = "delete the folder, and they are fetched again"
 
 
 def require_weights(model: str, load_format: str = "", *, allow_pickle: bool = False) -> None:
     """Raise `Ending` where the weights in a folder are damaged, mixed up, or pickled unasked.
 
-    `load_format` is what the engine is told; what it streams or invents is not looked at.
+    `load_format` is what the engine is told; formats of its own are not looked at.
     """
     folder = Path(model)
     if not folder.is_dir() or load_format not in _JUDGED:

@@ -45,9 +45,9 @@ class SettingRefused(Ending):
 class PeersGone(Ending):
     """Another process of this training is not there any more; all start again."""
 
-    def __init__(self) -> None:
+    def __init__(self, which: str = "") -> None:
         super().__init__(
-            "another process of this training is gone",
+            f"another process of this training is gone{which}",
             ExitCode.PEERS,
             hint="once all are there again, it goes on from the last checkpoint",
         )

@@ -6,25 +6,35 @@
 Not torchrun, whose exit status is 1 whatever a rank ended with: what the control plane does about
 an end depends on it. A rank that is gone would leave the others waiting; they are killed then, and
 the job goes on from its last checkpoint when it is started again. What ended first is the cause.
+Where there are several nodes, these processes meet before a rank starts and stay in touch.
 """
 
 import asyncio
 import ctypes
 import os
 import signal
-import socket
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from kaito.api.runtime import ENV_TERMINATION_LOG, ExitCode
 from kaito.api.tuning_job import TuningArguments
+from kaito.base.clock import SystemClock
 from kaito.runtimes.ending import write_ending
-from kaito.runtimes.tuning.errors import RETRY_ME
-from kaito.runtimes.tuning.ranks import ENV_LOCAL_RANK, ENV_LOCAL_RANKS, ENV_RANK, ENV_RANKS
+from kaito.runtimes.tuning.errors import RETRY_ME, PeersGone
+from kaito.runtimes.tuning.job import is_trained
+from kaito.runtimes.tuning.meeting import Guest, Host, Meeting, Word, free_port
+from kaito.runtimes.tuning.ranks import (
+    ENV_LOCAL_RANK,
+    ENV_LOCAL_RANKS,
+    ENV_NODE_FOLDER,
+    ENV_RANK,
+    ENV_RANKS,
+)
 
 ENV_NODE: Final = "JOB_COMPLETION_INDEX"
 """Which node of a job of several this is: Kubernetes says so in every pod of an indexed Job."""
@@ -84,7 +94,7 @@ def plan_group(arguments: TuningArguments) -> Group | None:
         nodes=arguments.nodes,
         node=int(os.environ.get(ENV_NODE, "0")),
         address="127.0.0.1" if alone else host or arguments.first_node,
-        port=_free_port() if alone else int(port) if host else _PORT,
+        port=free_port() if alone else int(port) if host else _PORT,
     )
 
 
@@ -99,9 +109,15 @@ def end_with_launcher() -> None:
 
 
 def run_group(argv: Sequence[str], group: Group) -> int:
-    """Train with all ranks of this node; the exit status of the one that ended first, or 0."""
+    """Train with all ranks of this node; the exit status of the one that ended first, or 0.
+
+    Raises:
+        Ending: another node is gone, or never came.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_run(argv, group, Path(folder)))
+        if group.nodes == 1:
+            return asyncio.run(_run(Crew(argv=argv, group=group, folder=Path(folder))))
+        return asyncio.run(_run_with_others(argv, group, Path(folder)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,27 +133,134 @@ class _Member:
         return self.process.returncode not in (None, 0)
 
 
-async def _run(argv: Sequence[str], group: Group, folder: Path) -> int:
-    members = [await _start(argv, group, index, folder) for index in range(group.processes)]
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, _pass_on, members, sign)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """What the ranks of this node are started with."""
+
+    argv: Sequence[str]
+    group: Group
+    folder: Path
+    members: list[_Member] = field(default_factory=list)
+
+
+async def _run_with_others(argv: Sequence[str], group: Group, folder: Path) -> int:
+    """The same, once all nodes are there."""
+    async with _meet(argv, group) as meeting:
+        gathering = asyncio.create_task(meeting.gather())
+        _on_signals(lambda _: gathering.cancel())
+        try:
+            call = await gathering
+        except asyncio.CancelledError:
+            write_ending("stopped before training began: not all nodes were there")
+            return RETRY_ME
+        group = replace(group, address=call.address, port=call.port)
+        crew = Crew(argv=argv, group=group, folder=folder)
+        is_idle = call.is_trained and group.node > 0
+        try:
+            code = await _run(crew, meeting, is_idle=is_idle)
+        except PeersGone:
+            await meeting.part("failed")
+            raise
+        await meeting.part(_word_for(code))
+        return code
+
+
+def _meet(argv: Sequence[str], group: Group) -> Meeting:
+    if group.node > 0:
+        return Guest(group.address, group.port, group.node, clock=SystemClock())
+    arguments = TuningArguments.parse_argv(argv)
+    return Host(group.port, group.nodes, is_trained=partial(is_trained, arguments))
+
+
+def _word_for(code: int) -> Word:
+    if code == ExitCode.OK:
+        return "done"
+    return "stopped" if code == RETRY_ME else "failed"
+
+
+async def _run(crew: Crew, meeting: Meeting | None = None, *, is_idle: bool = False) -> int:
+    stopped = asyncio.Event()
+
+    def stop(sign: signal.Signals) -> None:
+        stopped.set()
+        _pass_on(crew.members, sign)
+
+    _on_signals(stop)
     try:
-        cause = await _wait(members)
+        if not is_idle:
+            for index in range(crew.group.processes):
+                crew.members.append(await _start(crew, index))
+        if stopped.is_set():
+            # Some were started after the others had been told.
+            _pass_on(crew.members, signal.SIGTERM)
+        if meeting is None:
+            cause = await _wait(crew.members)
+        else:
+            cause = await _wait_with_others(crew, meeting, stopped)
     finally:
-        _pass_on(members, signal.SIGKILL)
+        _pass_on(crew.members, signal.SIGKILL)
     if cause is not None:
-        return _end_with(cause, group)
-    if members[0].message.exists():
-        write_ending(members[0].message.read_text(encoding="utf-8"))
+        return _end_with(cause, crew.group)
+    if stopped.is_set() and crew.group.node > 0:
+        write_ending("stopped while the first node delivers the result")
+        return RETRY_ME
+    if crew.members and crew.members[0].message.exists():
+        write_ending(crew.members[0].message.read_text(encoding="utf-8"))
     return ExitCode.OK
 
 
-async def _start(argv: Sequence[str], group: Group, index: int, folder: Path) -> _Member:
-    message = folder / f"message-{index}"
-    environment = {**group.environment(index), ENV_TERMINATION_LOG: str(message)}
+async def _wait_with_others(crew: Crew, meeting: Meeting, stopped: asyncio.Event) -> _Member | None:
+    """The rank of this node that failed; raises `PeersGone` where another node went before."""
+    ranks = asyncio.create_task(_wait(crew.members))
+    parting = asyncio.create_task(meeting.departure())
+    try:
+        await asyncio.wait({ranks, parting}, return_when=asyncio.FIRST_COMPLETED)
+        if not ranks.done() and parting.result()[1] in ("stopped", "done"):
+            # Told to stop, all save together; done comes only after the last step.
+            await asyncio.wait({ranks}, timeout=_STOP_SECONDS)
+        if not ranks.done():
+            raise _gone(parting.result()[0], crew.group)
+        if (cause := ranks.result()) is not None or crew.group.node == 0:
+            return cause
+        await _wait_for_delivery(parting, stopped, crew.group)
+        return None
+    finally:
+        ranks.cancel()
+        parting.cancel()
+
+
+async def _wait_for_delivery(
+    parting: "asyncio.Task[tuple[int, Word]]", stopped: asyncio.Event, group: Group
+) -> None:
+    """Until the first node is done, too: it may have to train again with this one."""
+    stop = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({parting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+    if parting.done() and parting.result()[1] != "done":
+        raise _gone(0, group)
+
+
+def _gone(node: int, group: Group) -> PeersGone:
+    return PeersGone(f" (node {node + 1} of {group.nodes})")
+
+
+def _on_signals(act: Callable[[signal.Signals], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, act, sign)
+
+
+async def _start(crew: Crew, index: int) -> _Member:
+    group, message = crew.group, crew.folder / f"message-{index}"
+    environment = {
+        **group.environment(index),
+        ENV_TERMINATION_LOG: str(message),
+        ENV_NODE_FOLDER: str(crew.folder),
+    }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "kaito.runtimes.tuning", *argv, env=environment
+        sys.executable, "-m", "kaito.runtimes.tuning", *crew.argv, env=environment
     )
     rank = group.node * group.processes + index
     return _Member(rank=rank, process=process, message=message)
@@ -189,9 +312,3 @@ def _count_gpus() -> int:
     import torch
 
     return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

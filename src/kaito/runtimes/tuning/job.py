@@ -15,6 +15,7 @@ from kaito.runtimes.tuning.identity import job_fingerprint
 from kaito.runtimes.tuning.ledger import Ledger
 from kaito.runtimes.tuning.plan import Plan
 from kaito.runtimes.tuning.ranks import is_first_rank, rank
+from kaito.runtimes.tuning.result import read_completed
 from kaito.runtimes.tuning.settings import Settings, read_settings
 
 _DOWNLOADS: Final = ".downloads"
@@ -117,6 +118,13 @@ def open_job(arguments: TuningArguments, board: Board, clock: Clock) -> Job:
     if is_first_rank():
         job.remove_downloads_of_others()
     return job
+
+
+def is_trained(arguments: TuningArguments) -> bool:
+    """Whether an earlier attempt has trained, so that only its result is to be delivered."""
+    text = _config_text(arguments.config_file)
+    fingerprint = job_fingerprint(arguments, text)
+    return read_completed(Path(arguments.results), fingerprint) is not None
 
 
 def has_room(volume: Path, scratch: Path) -> bool:

@@ -31,9 +31,22 @@ def load_tokenizer(folder: Path, settings: Settings) -> Any:
     return tokenizer
 
 
-def load_model(folder: Path, settings: Settings, applied: Applied, machine: Machine) -> Any:
-    """The weights, quantized where that was asked for."""
+def load_model(
+    folder: Path,
+    settings: Settings,
+    applied: Applied,
+    machine: Machine,
+    *,
+    is_shared: bool = False,
+) -> Any:
+    """The weights, quantized where that was asked for; this rank's part where all share them."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    from kaito.runtimes.tuning.sharing import (
+        refusing_unshareable,
+        settle_shared,
+        sharing_options,
+    )
 
     options: dict[str, Any] = {}
     if applied.quantization:
@@ -41,18 +54,21 @@ def load_model(folder: Path, settings: Settings, applied: Applied, machine: Mach
             options["quantization_config"] = BitsAndBytesConfig(**applied.quantization)
         except (TypeError, ValueError) as error:
             raise SettingRefused(f"QuantizationConfig is not usable: {error}") from error
-    if machine.kind == "cuda":
+    if machine.kind == "cuda" and has_flash_attention():
+        options["attn_implementation"] = "flash_attention_2"
+    if is_shared:
+        options |= sharing_options(machine, trains_all=settings.method == "full")
+    elif machine.kind == "cuda":
         options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-        if has_flash_attention():
-            options["attn_implementation"] = "flash_attention_2"
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=applied.dtype,
-        trust_remote_code=settings.model.get("trust_remote_code") is True,
-        **options,
-    )
+    with refusing_unshareable(is_shared=is_shared):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=applied.dtype,
+            trust_remote_code=settings.model.get("trust_remote_code") is True,
+            **options,
+        )
     model.config.use_cache = False
-    return model
+    return settle_shared(model, machine) if is_shared else model
 
 
 def has_flash_attention() -> bool:

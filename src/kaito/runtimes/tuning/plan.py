@@ -19,8 +19,11 @@ from kaito.runtimes.tuning.settings import Method, Settings
 DEFAULT_RANK: Final = 16
 _NF4_BYTES: Final = 0.53
 """Four bits, and their block's scales quantized again."""
-_LIBRARIES: Final = {"cpu": 900 * MIB, "cuda": 1200 * MIB}
+_LIBRARIES: Final = {"cpu": 640 * MIB, "cuda": 1200 * MIB}
 """What the process holds before the first weight: torch, kernels, the tokenizer."""
+_WHOLE_LAYERS: Final = {"cpu": 5, "cuda": 2}
+"""With checkpointing, one layer at a time is computed again: what it keeps, its gradients, and what
+a processor's allocator does not give back; measured in tests/e2e/test_tuning_memory.py."""
 _SPARE: Final = 1.1
 _EFFECTIVE: Final = 16
 """Sequences in one optimizer step, where the data set has enough of them."""
@@ -60,9 +63,14 @@ class Plan:
 
 
 def plan_training(
-    settings: Settings, facts: ModelFacts, lengths: Lengths, machine: Machine
+    settings: Settings,
+    facts: ModelFacts,
+    lengths: Lengths,
+    machine: Machine,
+    *,
+    shares_model: bool = False,
 ) -> Plan:
-    """The fastest way that fits.
+    """The fastest way that fits; `shares_model` says that all ranks are to hold one copy together.
 
     Raises:
         SettingRefused: none does; names the setting that would.
@@ -71,7 +79,8 @@ def plan_training(
     fixed_saving = settings.given("gradient_checkpointing")
     batches = (fixed_batch,) if fixed_batch else _batches(lengths, machine)
     savings = (bool(fixed_saving),) if fixed_saving is not None else (False, True)
-    sharding = (False, True) if machine.ranks > 1 and settings.method != "qlora" else (False,)
+    can_share = machine.ranks > 1 and settings.method != "qlora"
+    sharding = (shares_model, True) if can_share else (False,)
     smallest = math.inf
     for shards, saves, batch in product(sharding, savings, batches):
         load = Load(batch=batch, longest=lengths.longest, saves=saves, shards=shards)
@@ -99,10 +108,15 @@ def estimate_memory(settings: Settings, facts: ModelFacts, load: Load, machine: 
     width, tokens = machine.element_bytes, load.batch * load.longest
     ranks = machine.ranks if load.shards else 1
     weights = _weight_bytes(settings.method, facts, settings, width) // ranks
-    state = trained_parameters(settings, facts) * _STATE_BYTES[settings.method] // ranks
+    state = trained_parameters(settings, facts) * _STATE_BYTES[settings.method]
+    if load.shards:
+        weights += _gathered_bytes(settings.method, facts, width)
+        # An adapter is whole on every rank.
+        state //= ranks if settings.method == "full" else 1
     layer = tokens * (16 * facts.hidden + 6 * facts.intermediate) * width
     if load.saves:
-        activations = tokens * facts.hidden * width * facts.layers + 2 * layer
+        kept = tokens * facts.hidden * width * facts.layers
+        activations = kept + _WHOLE_LAYERS[machine.kind] * layer
     else:
         activations = layer * facts.layers
     logits = min(tokens, _CHUNK) * facts.vocabulary * 12
@@ -130,6 +144,13 @@ def _weight_bytes(method: Method, facts: ModelFacts, settings: Settings, width: 
     packed = 1.0 if settings.quantization.get("load_in_8bit") is True else _NF4_BYTES
     rest = facts.parameters - facts.linear_parameters
     return int(facts.linear_parameters * packed + rest * width)
+
+
+def _gathered_bytes(method: Method, facts: ModelFacts, width: int) -> int:
+    """Of a shared model: this layer, the next one and the embeddings; their gradients, too."""
+    layer = facts.linear_parameters // max(facts.layers, 1)
+    elements = facts.parameters - facts.linear_parameters + 2 * layer
+    return elements * (width + 4 if method == "full" else width)
 
 
 def _batches(lengths: Lengths, machine: Machine) -> tuple[int, ...]:

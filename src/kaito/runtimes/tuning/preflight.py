@@ -9,6 +9,7 @@ looked over before (`survey`).
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -98,10 +99,10 @@ def prepare_data(
 
 def select_files(arrived: tuple[Arrived, ...], settings: DataSettings) -> tuple[Arrived, ...]:
     """The files that DatasetConfig asks for, where it does."""
-    chosen = tuple(
-        file
-        for file in arrived
-        if settings.extension in file.name.lower() and _is_below(file.path, settings.path)
+    kind = tuple(file for file in arrived if settings.extension in file.name.lower())
+    # What was downloaded lies elsewhere, and is called as its address says.
+    chosen = tuple(file for file in kind if _lies_at(file.path, settings.path)) or tuple(
+        file for file in kind if _is_called(Path(file.name).name, Path(settings.path).name)
     )
     if not chosen:
         asked = settings.path or f"*.{settings.extension}"
@@ -161,5 +162,10 @@ class _Sink:
             self._kept.add(encoded)
 
 
-def _is_below(path: Path, wanted: str) -> bool:
-    return not wanted or path.is_relative_to(wanted) or path.name == Path(wanted).name
+def _lies_at(path: Path, wanted: str) -> bool:
+    """Whether a path names the file: itself, a folder above it, or a pattern such as `*.jsonl`."""
+    return not wanted or path.is_relative_to(wanted) or fnmatchcase(str(path), wanted)
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    return name == wanted or fnmatchcase(name, wanted)

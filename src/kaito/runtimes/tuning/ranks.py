@@ -1,11 +1,12 @@
 """The processes that train together: which of them this is, and what they have to agree on.
 
-The environment says it, in the names that torch and accelerate read. Every rank prepares the same
-data for itself, in a folder of its own; the first alone answers for the job, writes it down and
+The environment says it, in the names that torch and accelerate read. The first rank of a node
+prepares the data for all of them; the first of all alone answers for the job, writes it down and
 pushes.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,6 +15,8 @@ from kaito.runtimes.tuning.checkpoints import MARK, find_checkpoint, is_whole
 
 ENV_RANK, ENV_RANKS = "RANK", "WORLD_SIZE"
 ENV_LOCAL_RANK, ENV_LOCAL_RANKS = "LOCAL_RANK", "LOCAL_WORLD_SIZE"
+ENV_NODE_FOLDER: Final = "KAITO_TUNING_NODE"
+"""A folder that the ranks of a node share for one attempt."""
 _PIECE: Final = 64 << 20
 _LOST: Final = (
     "connection closed by peer",
@@ -46,6 +49,11 @@ def is_first_rank() -> bool:
     return rank() == 0
 
 
+def is_first_of_node() -> bool:
+    """Whether this process works for the others on its node, too."""
+    return os.environ.get(ENV_LOCAL_RANK, "0") == "0"
+
+
 def is_lost_peer(error: BaseException) -> bool:
     """Whether an error says that another process is gone; only its text tells."""
     text = str(error).lower()
@@ -74,28 +82,39 @@ def choose_checkpoint(folder: Path, job: str) -> Path | None:
 
     Nodes that do not share the results' volume with the first one are sent its files.
     """
-    found = find_checkpoint(folder, job) if os.environ.get(ENV_LOCAL_RANK, "0") == "0" else None
+    found = find_checkpoint(folder, job) if is_first_of_node() else None
     name = _told_by_first(found.name if found else "")
     if not name:
         return None
     (is_missing,) = wish_together(not is_whole(folder / name, job))
     if is_missing:
-        _send_folder(folder / name)
+        _send_folder(folder / name, job)
     return folder / name
 
 
-def _send_folder(folder: Path) -> None:
-    """Write the first rank's files on the other nodes, a piece at a time."""
+def _send_folder(folder: Path, job: str) -> None:
+    """Write the first rank's files on the nodes that lack them, a piece at a time.
+
+    Beside their place until all are there: on a volume that nodes share, whose view of it may be
+    an old one, they would be written over while the first rank reads them.
+    """
     pieces = _pieces(folder) if is_first_rank() else iter(())
-    is_writer = not is_first_rank() and os.environ.get(ENV_LOCAL_RANK) == "0"
+    is_writer = is_first_of_node() and not is_first_rank() and not is_whole(folder, job)
+    partial = folder.with_name(f".{folder.name}.of-rank-{rank()}")
+    if is_writer:
+        shutil.rmtree(partial, ignore_errors=True)
     while piece := _told_by_first(next(pieces, None)):
         name, start, content = piece
         if is_writer:
-            path = folder / name
+            path = partial / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb" if not start else "r+b") as stream:
                 stream.seek(start)
                 stream.write(content)
+    if is_writer and not is_whole(folder, job):
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    shutil.rmtree(partial, ignore_errors=True)
     wait_for_all()
 
 

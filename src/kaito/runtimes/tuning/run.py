@@ -30,9 +30,11 @@ from kaito.runtimes.tuning.memory import (
 from kaito.runtimes.tuning.push import deliver_result
 from kaito.runtimes.tuning.ranks import is_first_rank, is_lost_peer
 from kaito.runtimes.tuning.result import Completed, read_completed, write_completed
+from kaito.runtimes.tuning.sources.arrived import Arrived
 from kaito.runtimes.tuning.sources.collect import Telling, collect_data
 
 if TYPE_CHECKING:
+    from kaito.runtimes.tuning.preflight import Prepared
     from kaito.runtimes.tuning.train import Course
 
 logger = logging.getLogger(__name__)
@@ -131,21 +133,32 @@ class _Pushing(Telling):
 
 
 async def _train(job: Job) -> bool:
-    arrived = await collect_data(job.arguments, job.downloads, board=job.board, clock=job.clock)
-    from kaito.runtimes.tuning.survey import survey_job
+    from kaito.runtimes.tuning.handover import is_handed_data, take_over
 
+    prepared = await take_over(job) if is_handed_data() else None
+    arrived: tuple[Arrived, ...] = ()
+    if prepared is None:
+        arrived = await collect_data(job.arguments, job.downloads, board=job.board, clock=job.clock)
     try:
-        job.board.start_stage("preflight")
-        surveyed = await asyncio.to_thread(survey_job, job, arrived)
-        from kaito.runtimes.tuning.prepare import prepare_course
-
-        course = await asyncio.to_thread(prepare_course, job, arrived, surveyed)
+        course = await _prepare(job, arrived, prepared)
         _open_record(job, course)
         return await asyncio.to_thread(_train_course, job, course)
     except OSError as error:
         raise to_ending(error) from error
     except (MemoryError, RuntimeError, SafetensorError) as error:
         raise _explained(job, error) from error
+
+
+async def _prepare(job: Job, arrived: tuple[Arrived, ...], prepared: "Prepared | None") -> "Course":
+    from kaito.runtimes.tuning.survey import survey_job
+
+    job.board.start_stage("preflight")
+    surveyed = None
+    if prepared is None:
+        surveyed = await asyncio.to_thread(survey_job, job, arrived)
+    from kaito.runtimes.tuning.prepare import prepare_course
+
+    return await asyncio.to_thread(prepare_course, job, arrived, surveyed, prepared=prepared)
 
 
 def _train_course(job: Job, course: "Course") -> bool:

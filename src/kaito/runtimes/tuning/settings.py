@@ -73,6 +73,10 @@ _OURS: Final = frozenset(
         "length_column_name",
         "remove_unused_columns",
         "dataloader_drop_last",
+        "greater_is_better",
+        "metric_for_best_model",
+        "padding_free",
+        "truncation_mode",
     ]
 )
 """Settings that the trainer decides by itself: they are done anyway, or have no meaning here."""
@@ -99,9 +103,18 @@ _GONE: Final = frozenset(
     ]
 )
 _TOLD: Final = frozenset(
-    {"load_best_model_at_end", "push_to_hub", "resume_from_checkpoint", "chat_template_path"}
+    {
+        "load_best_model_at_end",
+        "push_to_hub",
+        "resume_from_checkpoint",
+        "chat_template_path",
+        "padding_free",
+        "truncation_mode",
+    }
 )
 """Ours whose setting would surprise when it does nothing: those get a sentence."""
+_NOTHING_ASKED: Final = (False, "", "keep_start")
+"""Values of them that ask for what is done anyway."""
 _REFUSED: Final = {
     "deepspeed": "DeepSpeed is not part of this image; several GPUs are used through FSDP",
     "auto_find_batch_size": "batches are sized from memory; leave per_device_train_batch_size out",
@@ -119,6 +132,18 @@ _LORA_OURS: Final = frozenset(
     ]
 )
 _MODEL_KEPT: Final = frozenset({"trust_remote_code", "chat_template", "dtype"})
+_DTYPES: Final = ("auto", "bfloat16", "float16", "float32")
+_NOT_SERVED: Final = frozenset(
+    {
+        "alora_invocation_tokens",
+        "layer_replication",
+        "lora_bias",
+        "modules_to_save",
+        "use_dora",
+        "use_qalora",
+    }
+)
+"""Adapters with any of these can be trained; `kaito.runtimes.serving` refuses to serve them."""
 _NF4: Final[Values] = {
     "load_in_4bit": True,
     "bnb_4bit_quant_type": "nf4",
@@ -223,7 +248,7 @@ def _training(given: Values, note: Callable[[str], None]) -> dict[str, object]:
         elif key in _GONE or key in _REFUSED:
             note(f"TrainingArguments.{key} has no effect any more: transformers dropped it")
         elif key in _OURS:
-            if key in _TOLD and value not in (False, ""):
+            if key in _TOLD and value not in _NOTHING_ASKED:
                 note(f"TrainingArguments.{key} has no effect here: the trainer decides it")
         elif key == "fsdp_transformer_layer_cls_to_wrap":
             settings["fsdp_config"] = {"transformer_layer_cls_to_wrap": value}
@@ -237,7 +262,14 @@ def _model(given: Values, note: Callable[[str], None]) -> Values:
     path = renamed.get("pretrained_model_name_or_path")
     if path and path != "/workspace/tfs/weights":
         note("ModelConfig.pretrained_model_name_or_path has no effect: the preset says which model")
+    if renamed.get("revision"):
+        note("ModelConfig.revision has no effect: the preset says which model")
     kept = {key: value for key, value in _coerced(renamed).items() if key in _MODEL_KEPT and value}
+    if "dtype" in kept:
+        kept["dtype"] = dtype = str(kept["dtype"]).removeprefix("torch.")
+        if dtype not in _DTYPES:
+            names = ", ".join(_DTYPES)
+            raise SettingRefused(f"ModelConfig.torch_dtype must be one of {names}, not {dtype!r}")
     return MappingProxyType(kept)
 
 
@@ -265,6 +297,10 @@ def _lora(given: Values, method: Method, note: Callable[[str], None]) -> Values:
         if kept:
             note("LoraConfig has no effect: method full trains all of the model's weights")
         return MappingProxyType({})
+    refused = {key for key in _NOT_SERVED if kept.get(key)}
+    refused |= {"bias"} if kept.get("bias", "none") != "none" else set()
+    for key in sorted(refused):
+        note(f"LoraConfig.{key} makes an adapter that kaito trains and does not serve")
     return MappingProxyType(kept)
 
 

@@ -6,7 +6,7 @@ never kept, but for the few samples that the model is asked about.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from kaito.runtimes.tuning.data.encode import Encoded
 from kaito.runtimes.tuning.data.files import RowFile
 from kaito.runtimes.tuning.data.row import Row
 from kaito.runtimes.tuning.data.rows import (
+    NO_SHAPE,
     Chat,
     Columns,
     Pair,
@@ -31,6 +32,14 @@ TOGETHER: Final = 128
 _TOGETHER_CHARACTERS: Final = 100_000
 _SHOWN_ROWS: Final = 20
 _NAMED_ROWS: Final = 5
+_NAMED_REASONS: Final = 5
+_REMEMBERED: Final = 100_000
+"""Different samples, after which nothing is compared: memory does not grow with the data."""
+_SEE: Final = "see docs/how-to/data-formats.md for what rows may look like"
+_WITHOUT_NAMES: Final = (
+    "name them under DatasetConfig: context_column and response_column, or messages_column; the "
+    "first line of a CSV file has the names; see docs/how-to/data-formats.md"
+)
 _BUCKETS: Final = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 
 
@@ -50,6 +59,17 @@ class Tally:
     shapes: Counter[RowShape] = field(default_factory=Counter)
     buckets: Counter[int] = field(default_factory=Counter)
     dropped: list[DroppedRow] = field(default_factory=list)
+    repeated: int = 0
+    """Samples that are as an earlier one."""
+    known: set[int] = field(default_factory=set)
+    """Hashes of samples."""
+
+    def compare(self, sample: Sample) -> None:
+        """Count a sample that was there before; no more than `_REMEMBERED` are compared."""
+        if len(self.known) < _REMEMBERED:
+            before = len(self.known)
+            self.known.add(hash(sample))
+            self.repeated += len(self.known) == before
 
     def drop(self, file: str, row: int, reason: str) -> None:
         """Leave a row out."""
@@ -91,9 +111,12 @@ class Judge:
                 check_columns(self._columns, map(str, row.value))
                 self._is_first = False
             try:
-                yield row.number, to_sample(row.value, self._columns)
+                sample = to_sample(row.value, self._columns)
             except Unusable as error:
                 self._tally.drop(file, row.number, str(error))
+            else:
+                self._tally.compare(sample)
+                yield row.number, sample
 
 
 def batched(rows: Iterable[tuple[int, Sample]]) -> Iterator[list[tuple[int, Sample]]]:
@@ -163,6 +186,7 @@ def to_record(
         dropped=sum(tally.reasons.values()),
         dropped_rows=tuple(tally.dropped),
         dropped_reasons=dict(tally.reasons.most_common(_SHOWN_ROWS)),
+        repeated=tally.repeated,
         shapes=dict(sorted(tally.shapes.items())),
         tokens=tally.tokens,
         learned_tokens=tally.learned,
@@ -180,13 +204,27 @@ def refuse_if_mostly_unusable(tally: Tally, *, judged: int) -> None:
         raise DataRefused("the data has no rows")
     if not dropped or (dropped < judged and dropped * 2 <= judged):
         return
-    named = "; ".join(
-        f"{row.file} row {row.row} {row.reason}" for row in tally.dropped[:_NAMED_ROWS]
-    )
+    # The commonest reason decides what would help.
+    (reason, _) = tally.reasons.most_common(1)[0]
     raise DataRefused(
-        f"{dropped} of {judged} rows cannot be trained on: {named}",
-        hint="see docs/how-to/data-formats.md for what rows may look like",
+        f"{dropped} of {judged} rows cannot be trained on: {_name_rows(tally.dropped)}",
+        hint=_WITHOUT_NAMES if reason.startswith(NO_SHAPE) else _SEE,
     )
+
+
+def _name_rows(dropped: Sequence[DroppedRow]) -> str:
+    """The first rows that are left out; those of one file with one reason together."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for row in dropped:
+        alike.setdefault((row.file, row.reason), []).append(row.row)
+    named = []
+    for (file, reason), rows in list(alike.items())[:_NAMED_REASONS]:
+        others = ", ".join(map(str, rows[1:_NAMED_ROWS]))
+        more = ", ..." if len(rows) > _NAMED_ROWS else ""
+        word = "rows" if len(rows) > 2 else "row"
+        also = f" (also {word} {others}{more})" if others else ""
+        named.append(f"{file} row {rows[0]} {reason}{also}")
+    return "; ".join(named)
 
 
 def _bucket(length: int) -> int:

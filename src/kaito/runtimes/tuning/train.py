@@ -13,7 +13,8 @@ import msgspec
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from transformers.trainer_utils import SaveStrategy
+from trl import SFTConfig
 
 from kaito.base.logs import facts
 from kaito.runtimes.tuning.answers import ask_model
@@ -29,6 +30,12 @@ from kaito.runtimes.tuning.preflight import Prepared
 from kaito.runtimes.tuning.ranks import choose_checkpoint, is_first_rank
 from kaito.runtimes.tuning.result import Base, save_result
 from kaito.runtimes.tuning.settings import Settings
+from kaito.runtimes.tuning.sharing import (
+    SharingTrainer,
+    adapter_weights,
+    gather_weights,
+    refuse_unshareable,
+)
 from kaito.runtimes.tuning.trainer_settings import Applied
 from kaito.runtimes.tuning.watch import Stage, Watch
 
@@ -59,7 +66,12 @@ class Course:
 def train(course: Course, stage: Stage) -> bool:
     """Train from the last checkpoint, and keep the result; False where it was told to stop."""
     stage.board.start_stage("load", item=course.model.name)
-    model = load_model(course.model, course.settings, course.applied, course.machine)
+    shares = course.plan.shards
+    if shares:
+        refuse_unshareable(course.applied)
+    model = load_model(
+        course.model, course.settings, course.applied, course.machine, is_shared=shares
+    )
     _ask_before(course, stage, model)
     trainer = build_trainer(course, model, Watch(stage, course.job))
     checkpoint = choose_checkpoint(course.checkpoints, course.job)
@@ -86,6 +98,9 @@ def build_trainer(course: Course, model: Any, *callbacks: Any) -> Any:
         callbacks=list(callbacks),
     )
     trainer.remove_callback(PrinterCallback)
+    if course.plan.shards:
+        # It refuses to be made with it, for it could not save what this one does.
+        trainer.args.save_strategy = SaveStrategy(str(course.applied.training["save_strategy"]))
     trainer.shuffles = course.settings.data.shuffles
     trainer.has_own_loss = (
         course.machine.kind == "cpu" and course.machine.ranks == 1 and _is_plain(trainer)
@@ -105,6 +120,8 @@ def build_config(course: Course) -> Any:
     for key in given:
         if key not in known:
             raise SettingRefused(f"TrainingArguments.{key} is not known to this release of TRL")
+    if course.plan.shards:
+        given["save_strategy"] = "no"
     packs = given.get("packing") is True
     if packs:
         given["max_length"] = course.prepared.record.max_length
@@ -118,7 +135,7 @@ def build_config(course: Course) -> Any:
         raise SettingRefused(f"TrainingArguments are not usable: {line}") from error
 
 
-class _Trainer(SFTTrainer):  # type: ignore[misc]
+class _Trainer(SharingTrainer):
     """TRL's trainer, with an order of samples that resuming cannot change and a loss for CPUs."""
 
     shuffles = True
@@ -184,10 +201,26 @@ def _lora(given: Mapping[str, object]) -> Any:
 
 def _ask_before(course: Course, stage: Stage, model: Any) -> None:
     """The answers of the untouched model; an earlier attempt's are as good."""
-    if not is_first_rank() or stage.ledger.record.answers:
+    # Of a shared model no rank can ask alone.
+    if not is_first_rank() or course.plan.shards or stage.ledger.record.answers:
         return
     answers = ask_model(model, course.tokenizer, course.encoder, course.prepared.questions)
     stage.ledger.update(answers=answers)
+
+
+def _gather_state(course: Course, trainer: Any) -> dict[str, Any] | None:
+    """All weights, where the model at hand is not what is to be saved; every rank has to ask."""
+    if trainer.shares_all:
+        state = gather_weights(trainer.model)
+        # What is saved is whole, and to be loaded as such.
+        trainer.model.config.distributed_config = None
+        return state
+    if course.plan.shards:
+        return adapter_weights(trainer.model)
+    if course.machine.ranks == 1:
+        return None
+    found: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model)
+    return found
 
 
 def _describe(trainer: Any, stage: Stage, checkpoint: Path | None) -> None:
@@ -218,8 +251,7 @@ def _finish(course: Course, stage: Stage, trainer: Any) -> None:
             )
         )
     stage.board.start_stage("save")
-    # Where ranks share the weights, all of them are needed to have them whole.
-    state = trainer.accelerator.get_state_dict(trainer.model) if course.machine.ranks > 1 else None
+    state = _gather_state(course, trainer)
     if not trainer.is_world_process_zero():
         return
     base = Base(name=course.base or course.model.name, revision=course.revision)

@@ -64,6 +64,12 @@ def apply_settings(
         if given.get(key) is True and training[key] is False:
             notes.append(f"TrainingArguments.{key} is left out: this machine is slower with it")
             del given[key]
+    if machine.ranks == 1:
+        # The library would use it, and there is nobody to talk to.
+        given.pop("ddp_backend", None)
+    if plan.shards and (given.pop("fsdp", None) or given.pop("fsdp_config", None)):
+        given.pop("fsdp_config", None)
+        notes.append("TrainingArguments.fsdp has no effect here: the trainer shares the model")
     if not evaluates:
         for key in ("eval_strategy", "eval_steps", "eval_on_start", "eval_delay"):
             given.pop(key, None)
@@ -108,7 +114,6 @@ def _training_defaults(
         "ddp_find_unused_parameters": False if machine.ranks > 1 else None,
         **({"ddp_backend": "gloo"} if machine.ranks > 1 and not on_gpu else {}),
         "report_to": "none",
-        **({"fsdp": "full_shard auto_wrap"} if plan.shards else {}),
     }
 
 

@@ -1,17 +1,21 @@
-"""`python -m kaito.runtimes.weights …`: the init container; with `import …`: the CLI's import.
+"""`python -m kaito.runtimes.weights …`: the init container, and two more programs beside it.
 
-Imports little: when the weights are there already, this ends before anything heavy is loaded.
+`import …` is the CLI's import; `mirror …` fills a ModelMirror's bucket. Imports little: when the
+weights are there already, this ends before anything heavy is loaded.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaito.api.runtime import (
     ENV_POD_IP,
     ExitCode,
     ImportArguments,
+    MirrorArguments,
     WeightsArguments,
     model_folder,
 )
@@ -20,11 +24,15 @@ from kaito.runtimes.ending import Ending, write_ending
 from kaito.runtimes.weights.errors import FolderInvalid
 from kaito.runtimes.weights.manifest import is_complete
 
+if TYPE_CHECKING:
+    from kaito.base.clock import Clock
+    from kaito.runtimes.weights.progress import Reporter
+
 
 def main(argv: Sequence[str]) -> int:
     """Run, and leave the reason of a failure as the termination message; the exit status."""
     try:
-        folder = _import(argv[1:]) if argv[:1] == ["import"] else _fetch(argv)
+        folder = _run(argv)
     except Ending as ending:
         write_ending(ending.line)
         return ending.code
@@ -41,6 +49,12 @@ def main(argv: Sequence[str]) -> int:
     return ExitCode.OK
 
 
+def _run(argv: Sequence[str]) -> Path | str:
+    if argv[:1] == ["import"]:
+        return _import(argv[1:])
+    return _mirror(argv[1:]) if argv[:1] == ["mirror"] else _fetch(argv)
+
+
 def _fetch(argv: Sequence[str]) -> Path:
     arguments = WeightsArguments.parse_argv(argv)
     folder = Path(model_folder(arguments.root, arguments.key))
@@ -53,18 +67,44 @@ def _fetch(argv: Sequence[str]) -> Path:
 
 async def _fetch_reporting(arguments: WeightsArguments) -> Path:
     from kaito.base.clock import SystemClock
-    from kaito.runtimes.reporting import Board, answering
     from kaito.runtimes.weights.fetch import fetch_weights
-    from kaito.runtimes.weights.progress import Reporter
 
     clock = SystemClock()
+    async with _reporting(arguments, clock) as reporter:
+        return await fetch_weights(arguments, clock=clock, reporter=reporter)
+
+
+def _mirror(argv: Sequence[str]) -> str:
+    import asyncio
+
+    return asyncio.run(_mirror_reporting(MirrorArguments.parse_argv(argv)))
+
+
+async def _mirror_reporting(arguments: MirrorArguments) -> str:
+    from kaito.base.clock import SystemClock
+    from kaito.runtimes.weights.mirror import fill_mirror
+
+    clock = SystemClock()
+    async with _reporting(arguments, clock) as reporter:
+        return await fill_mirror(arguments, clock=clock, reporter=reporter)
+
+
+@asynccontextmanager
+async def _reporting(
+    arguments: WeightsArguments | MirrorArguments, clock: "Clock"
+) -> "AsyncIterator[Reporter]":
+    """Somebody to tell how far it is, and for the control plane to ask."""
+    from kaito.runtimes.reporting import Board, answering
+    from kaito.runtimes.weights.progress import Reporter
+
     board = Board("weights", clock)
     reporter = Reporter(clock, board=board)
     if not arguments.port:
-        return await fetch_weights(arguments, clock=clock, reporter=reporter)
+        yield reporter
+        return
     host = arguments.host or os.environ.get(ENV_POD_IP, "")
     async with answering(board, host=host, port=arguments.port):
-        return await fetch_weights(arguments, clock=clock, reporter=reporter)
+        yield reporter
 
 
 def _import(argv: Sequence[str]) -> Path:

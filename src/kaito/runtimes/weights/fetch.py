@@ -13,6 +13,7 @@ from kaito.api.weight_source import (
     HubSource,
     OciSource,
     PackageSource,
+    S3Source,
     WeightSource,
     parse_source,
 )
@@ -75,7 +76,7 @@ async def _fetch_one(
 
 
 async def _fill(
-    source: HubSource | OciSource | PackageSource,
+    source: HubSource | OciSource | PackageSource | S3Source,
     partial: Path,
     arguments: WeightsArguments,
     clock: Clock,
@@ -95,6 +96,13 @@ async def _fill(
             return await fetch_hub(
                 web, source, partial, reporter=reporter, allow_pickle=arguments.allow_pickle
             )
+    if isinstance(source, S3Source):
+        from kaito.runtimes.weights.bucket import fetch_bucket
+
+        allow = arguments.allow_pickle
+        return await fetch_bucket(
+            source, partial, clock=clock, reporter=reporter, allow_pickle=allow
+        )
     from kaito.runtimes.weights.oci import fetch_oci
 
     return await fetch_oci(

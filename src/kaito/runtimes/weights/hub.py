@@ -54,7 +54,9 @@ class _Lfs(msgspec.Struct):
     size: int
 
 
-class _Entry(msgspec.Struct):
+class Entry(msgspec.Struct):
+    """A file or folder of a repository, or of another folder with a model in it."""
+
     type: str
     path: str
     oid: str = ""
@@ -91,9 +93,7 @@ async def fetch_hub(
     return Arrived(revision=commit, sums=sums_of(pieces))
 
 
-def select_entries(
-    entries: tuple[_Entry, ...], *, allow_pickle: bool = False
-) -> tuple[_Entry, ...]:
+def select_entries(entries: tuple[Entry, ...], *, allow_pickle: bool = False) -> tuple[Entry, ...]:
     """The files that a server loads: of the top folder only, and no weights in a second format."""
     own = [entry for entry in entries if entry.type == "file" and "/" not in entry.path]
     has_tensors = any(entry.path.endswith(".safetensors") for entry in own)
@@ -107,18 +107,18 @@ def select_entries(
     return tuple(wanted)
 
 
-def _to_digest(entry: _Entry) -> str:
+def _to_digest(entry: Entry) -> str:
     if entry.lfs:
         return f"sha256:{entry.lfs.oid}"
     return f"git:{entry.oid}" if entry.oid else ""
 
 
-def _without_tensors(entries: list[_Entry]) -> str:
+def _without_tensors(entries: list[Entry]) -> str:
     found = next((entry.path for entry in entries if is_pickled(entry.path)), "")
     if not found:
-        return "the repository has no safetensors files"
+        return "there are no safetensors files"
     return (
-        f"the repository has no safetensors files, only pickled ones such as {found}, "
+        f"there are no safetensors files, only pickled ones such as {found}, "
         f"which run code when they are loaded; to allow them annotate the workspace "
         f'{labels.ALLOW_PICKLE}: "true"'
     )
@@ -138,12 +138,12 @@ def _opener(web: Web, headers: dict[str, str]) -> Open:
     return open_piece
 
 
-async def _list_entries(web: Web, url: str, headers: dict[str, str]) -> tuple[_Entry, ...]:
-    entries: list[_Entry] = []
+async def _list_entries(web: Web, url: str, headers: dict[str, str]) -> tuple[Entry, ...]:
+    entries: list[Entry] = []
     following: str | None = url
     while following:
         text, following = await _get(web, following, headers)
-        entries.extend(msgspec.json.decode(text, type=list[_Entry]))
+        entries.extend(msgspec.json.decode(text, type=list[Entry]))
     return tuple(entries)
 
 

@@ -27,9 +27,14 @@ class Reporter:
         self._started = self._said = clock.monotonic()
 
     @property
-    def downloading(self) -> "Downloading":
+    def downloading(self) -> "Transferring":
         """This reporter for a transfer, whose stage is `download`."""
-        return Downloading(self)
+        return Transferring(self, "download")
+
+    @property
+    def pushing(self) -> "Transferring":
+        """This reporter for a transfer, whose stage is `push`."""
+        return Transferring(self, "push")
 
     def start(self, stage: str, *, total: int = 0, done: int = 0, item: str = "") -> None:
         """Begin a stage of `total` bytes of which `done` were there already."""
@@ -70,15 +75,16 @@ class Reporter:
         self._stream.flush()
 
 
-class Downloading:
+class Transferring:
     """A reporter as `kaito.registry.progress.Progress`."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, stage: str) -> None:
         self._reporter = reporter
+        self._stage = stage
 
     def start(self, *, total: int, done: int) -> None:
         """A transfer of `total` bytes begins, of which `done` were there already."""
-        self._reporter.start("download", total=total, done=done)
+        self._reporter.start(self._stage, total=total, done=done)
 
     def advance(self, size: int, *, item: str = "") -> None:
         """`size` more bytes of `item`."""

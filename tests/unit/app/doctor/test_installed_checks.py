@@ -17,7 +17,12 @@ from tests.unit.app.doctor.cases import (
 from kaito.api.crd.inferenceset import INFERENCESET
 from kaito.api.crd.workspace import WORKSPACE
 from kaito.app.doctor.finding import Unseen
-from kaito.app.doctor.installed_checks import check_kinds, check_operator, check_webhook
+from kaito.app.doctor.installed_checks import (
+    check_kinds,
+    check_operator,
+    check_watched,
+    check_webhook,
+)
 
 OLD = WORKSPACE.to_manifest()
 for _version in OLD["spec"]["versions"]:
@@ -85,6 +90,44 @@ def test_whoever_may_not_read_schemas_learns_whether_the_kinds_are_served() -> N
 def test_whether_an_operator_works(change: dict[str, Any], expected: dict[str, str]) -> None:
     found = states(check_operator(cluster(**change)))
     assert {check: found.get(check) for check in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "crowd"),
+    [(("a", "b"), ""), (("a", "b", "a"), "0, 2"), (("a", ""), "0, 1"), (("", ""), "0, 1")],
+)
+def test_operators_are_in_each_others_way_only_in_one_namespace(
+    namespaces: tuple[str, ...], crowd: str
+) -> None:
+    image = "x/kaito-operator:1"
+    found = tuple(
+        deployment(image, f"--namespace={namespace}", name=str(number))
+        for number, namespace in enumerate(namespaces)
+    )
+    warnings = only(check_operator(cluster(deployments=found)), "warning")
+    said = ", ".join(f"kaito-workspace/{number}" for number in crowd.split(", ") if number)
+    wanted = [f"several look after the same kinds: {said}"] if crowd else []
+    assert [finding.what for finding in warnings if finding.check == "operators"] == wanted
+
+
+def test_a_namespace_that_no_operator_looks_after_is_named() -> None:
+    limited = deployment("x/kaito-operator:1", "--namespace=team-a")
+    facts = cluster(deployments=(limited,))
+    assert tuple(check_watched(facts, "team-a")) == ()
+    (found,) = check_watched(facts, "team-b")
+    assert (found.state, found.what) == (
+        "missing",
+        "none looks after namespace team-b; kaito-workspace/kaito is limited to team-a",
+    )
+    for deployments in ((), Unseen("denied"), (limited, deployment(name="second"))):
+        assert tuple(check_watched(cluster(deployments=deployments), "team-b")) == ()
+
+
+def test_nobody_is_told_to_uninstall_the_original_with_all_its_workspaces() -> None:
+    original = deployment("mcr.microsoft.com/aks/kaito/workspace:0.12.1")
+    (found,) = check_operator(cluster(deployments=(original,)))
+    assert "coming-from-kaito.md" in found.next
+    assert "helm uninstall" not in found.next
 
 
 @pytest.mark.parametrize(

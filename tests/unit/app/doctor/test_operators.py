@@ -4,6 +4,7 @@ import pytest
 from tests.unit.app.doctor.cases import deployment
 
 from kaito.app.doctor.operators import find_answerers, find_operators
+from kaito.app.operator.provisioners import choose_supply
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,22 @@ def test_its_settings_are_those_of_its_flags(words: tuple[str, ...], provisioner
     (found,) = find_operators((deployment("x/kaito-operator:1", *words, cloud="aws"),))
     assert found.options is not None
     assert (found.options.provisioner, found.options.cloud) == (provisioner, "aws")
+
+
+def test_what_plans_and_rules_depend_on_is_read() -> None:
+    words = (
+        "--node-provisioner=karpenter",
+        "--karpenter-node-class-group=oci.example.com",
+        "--karpenter-node-class-kind=OciClass",
+        '--karpenter-node-classes=[{"name": "fast", "default": true}]',
+        "--tuning-allow-hosts=Data.internal,b",
+    )
+    (found,) = find_operators((deployment("x/kaito-operator:1", *words, cloud="gcp"),))
+    options = found.options
+    assert options is not None
+    assert choose_supply(options).makes
+    assert [each.name for each in options.node_classes] == ["fast"]
+    assert options.tuning_hosts == ("data.internal", "b")
 
 
 def test_flags_that_contradict_each_other_are_told() -> None:

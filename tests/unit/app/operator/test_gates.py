@@ -32,7 +32,7 @@ def test_gates_are_read_as_go_reads_booleans_and_spaces_do_not_matter() -> None:
         ("vLLM=yes", "is set to 'yes'", "true or false"),
         ("vLLM=true,vLLM=true", "set twice", "once"),
         ("vLLM=false", "vLLM=false is not available", "kaito.sh/runtime: transformers"),
-        ("ModelStreaming=true", "ModelStreaming=true is not available", "streaming of weights"),
+        ("ModelStreaming=true", "ModelStreaming=true is not available", "name a ModelMirror"),
     ],
 )
 def test_a_gate_that_cannot_be_meant_is_refused_with_what_to_do(

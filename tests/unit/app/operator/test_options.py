@@ -4,12 +4,12 @@ import pytest
 
 from kaito.app.operator.gates import parse_gates
 from kaito.app.operator.options import (
-    UNBUILT_FLAGS,
+    MirrorOptions,
     choose_image_family,
+    choose_mirror_options,
     choose_provisioner_name,
     parse_address,
     parse_environment,
-    refuse_unbuilt,
 )
 from kaito.app.webhook.options import Address
 from kaito.base.errors import UsageError
@@ -65,11 +65,23 @@ def test_the_gate_and_the_flag_agree_on_nodes_that_are_there() -> None:
         choose_provisioner_name("karpenter", byo)
 
 
-@pytest.mark.parametrize("flag", [flag for flag, _ in UNBUILT_FLAGS])
-def test_a_flag_without_effect_is_refused_when_set_and_only_then(flag: str) -> None:
-    refuse_unbuilt({flag: ""})
-    with pytest.raises(UsageError, match=f"--{flag} is not available"):
-        refuse_unbuilt({flag: "something"})
+def test_what_mirrors_are_given_is_kaitos_flags_or_what_is_usual() -> None:
+    assert choose_mirror_options({"model_mirror_download_cpu": ""}) == MirrorOptions()
+    given = {
+        "default_model_mirror_storage_class": "files",
+        "model_mirror_download_cpu": "3",
+        "model_mirror_download_memory": "8Gi",
+        "default_streaming_service_account": "streamer",
+    }
+    assert choose_mirror_options(given) == MirrorOptions(
+        storage_class="files", cpu="3", memory="8Gi", bucket_account="streamer"
+    )
+
+
+@pytest.mark.parametrize("text", ["much", "0", "-1Gi"])
+def test_an_amount_that_is_none_is_refused_by_its_flag(text: str) -> None:
+    with pytest.raises(UsageError, match="--model-mirror-download-memory="):
+        choose_mirror_options({"model_mirror_download_memory": text})
 
 
 def test_image_families_are_those_the_provisioner_knows() -> None:

@@ -1,10 +1,17 @@
 """The report: complete, self-contained, and safe to open whatever the data says."""
 
+import re
 from html.parser import HTMLParser
 
+import msgspec
+
 from kaito.api.report import LossPoint, TuningReport
+from kaito.api.training_config import parse_training_config
 from kaito.api.tuning_record import Answer, Bucket, DatasetRecord, DroppedRow, TuningRecord
+from kaito.cli.tuning.again import to_training_config
 from kaito.cli.tuning.page import render_page
+from kaito.cli.tuning.style import STYLE
+from kaito.cli.tuning.svg import moving_mean
 
 HOSTILE = '<script>alert("x")</script>'
 CURVE = tuple(
@@ -99,3 +106,72 @@ def test_what_the_preflight_warned_of_is_on_the_page() -> None:
 def test_the_share_of_the_weights_that_was_trained_is_on_the_page() -> None:
     page = render_page(TuningRecord(parameters=200, trained_parameters=5), title="teach")
     assert "2.50%" in page
+
+
+def test_what_was_foreseen_stands_beside_what_it_took() -> None:
+    dataset = DatasetRecord(rows=3, memory_bytes=3 << 30, memory_limit_bytes=8 << 30, seconds=150)
+    record = TuningRecord(dataset=dataset, peak_memory_bytes=2 << 30, seconds=170.0)
+    page = render_page(record, title="teach")
+    assert "<td>memory</td><td>3.0 GiB</td><td>2.0 GiB</td><td>8.0 GiB</td>" in page
+    assert "<td>time</td><td>2m30s</td><td>2m50s</td>" in page
+
+
+def test_an_answer_that_is_as_expected_is_marked() -> None:
+    right = msgspec.structs.replace(RECORD.answers[0], after="heron ")
+    assert "as expected" in render_page(TuningRecord(answers=(right,)), title="teach")
+    assert "as expected" not in render_page(RECORD, title="teach")
+
+
+def test_a_long_curve_is_drawn_with_its_moving_mean() -> None:
+    curve = tuple(LossPoint(step=i, loss=2.0 + i % 2) for i in range(1, 101))
+    page = render_page(TuningRecord(progress=TuningReport(curve=curve)), title="teach")
+    assert page.count("<polyline") == 2
+    assert "training, moving mean" in page
+    assert [y for _, y in moving_mean([(0, 1), (1, 4), (2, 1), (3, 0)], width=3)] == [
+        1,
+        2,
+        5 / 3,
+        0,
+    ]
+
+
+def test_the_page_gives_settings_that_ask_for_the_same_again() -> None:
+    settings = {
+        "ModelConfig": {"dtype": "float32"},
+        "TrainingArguments": {
+            "learning_rate": "2e-05",
+            "save_strategy": "no",
+            "packing": "false",
+            "max_steps": "7",
+            "use_cpu": "true",
+        },
+        "LoraConfig": {
+            "target_modules": "k_proj, q_proj",
+            "layers_to_transform": "0, 1",
+            "rank_pattern": "{'q_proj': 4}",
+        },
+        "QuantizationConfig": {"load_in_4bit": "true", "bnb_4bit_quant_type": "nf4"},
+    }
+    record = TuningRecord(settings=settings, chosen=("TrainingArguments.use_cpu",))
+    again = parse_training_config(to_training_config(record), "qlora")
+    assert dict(again.sections["TrainingArguments"]) == {
+        "learning_rate": 2e-05,
+        "save_strategy": "no",
+        "packing": False,
+        "max_steps": 7,
+    }
+    assert dict(again.sections["LoraConfig"]) == {
+        "target_modules": ["k_proj", "q_proj"],
+        "layers_to_transform": [0, 1],
+        "rank_pattern": {"q_proj": 4},
+    }
+    assert again.is_quantized
+    assert "target_modules" in render_page(record, title="teach")
+
+
+def test_the_style_sheet_asks_for_nothing_and_fits_phones_paper_and_the_dark() -> None:
+    assert not re.search(r"url\(|@import|http", STYLE)
+    for words in ("max-width:600px", "@media print", "prefers-color-scheme:dark"):
+        assert words in STYLE
+    defined = set(re.findall(r"--(\w+):", STYLE))
+    assert set(re.findall(r"var\(--(\w+)\)", STYLE)) == defined

@@ -66,7 +66,8 @@ class MirrorWorld:
         contents: list[tuple[Resource[Object], list[Object]]] = [
             (kind, [msgspec.convert(m, kind.type) for m in self.all(kind)]) for kind in KINDS
         ]
-        observed = observe(FixedReader(contents), KEY)
+        default = self.settings.storage_class
+        observed = observe(FixedReader(contents), KEY, default_class=default)
         assert observed is not None
         return decide(observed, self.settings, NOW + timedelta(seconds=self.seconds))
 
@@ -121,7 +122,7 @@ class MirrorWorld:
     def report(self, **stage: Any) -> None:
         """What the download's pod says."""
         meta = {"name": "d-1", "namespace": "models", "uid": "p1"}
-        stages = [{"name": "download", **stage}]
+        stages = [{"name": "download"} | stage]
         self.put(REPORTS, {"metadata": meta, "program": "weights", "stages": stages})
 
     def end_job(self, how: str) -> None:

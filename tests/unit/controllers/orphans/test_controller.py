@@ -55,13 +55,14 @@ async def decide(
     cached: str = "",
     live: str = "",
     now: datetime = LATE,
+    namespace: str = "",
 ) -> Decision | None:
     workspaces = [{"metadata": {"name": "w", "namespace": "ns", "uid": cached}}] if cached else []
     contents: list[tuple[Resource[Object], list[Object]]] = [
         (resource, [msgspec.convert(item, resource.type)]),
         (WORKSPACES, [msgspec.convert(m, WORKSPACES.type) for m in workspaces]),
     ]
-    controller = OrphanController(resource, Server(live))
+    controller = OrphanController(resource, Server(live), namespace)
     observed = await controller.observe(FixedReader(contents), Key("", "m"))
     return controller.decide(observed, now) if observed else None
 
@@ -75,6 +76,14 @@ async def test_what_was_made_for_a_workspace_that_is_gone_is_given_back(
     assert [(type(a), a.key, a.uid) for a in decision.actions if isinstance(a, Delete)] == [
         (Delete, Key("", "m"), "c1")
     ]
+
+
+@kinds
+async def test_what_was_made_for_a_workspace_in_a_namespace_of_others_is_none_of_our_business(
+    resource: Resource[Any],
+) -> None:
+    assert await decide(resource, made(resource), namespace="team-a") is None
+    assert await decide(resource, made(resource), namespace="ns") is not None
 
 
 @kinds

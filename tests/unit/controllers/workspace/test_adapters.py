@@ -79,6 +79,21 @@ def test_a_longer_list_is_one_write_and_one_hint_to_the_node() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["", '{"adapters": []}', "nonsense"])
+def test_a_list_that_somebody_wrote_by_hand_is_written_anew(text: str) -> None:
+    world = _running(_adapter("a"))
+    before = world.objects[LIST]["data"]
+    world.objects[LIST]["data"] = {ADAPTERS_KEY: text}
+    settled(world)
+    assert world.objects[LIST]["data"] == before
+
+
+def test_what_others_added_to_the_list_is_left_alone() -> None:
+    world = _running(_adapter("a"))
+    world.objects[LIST]["data"] = {**world.objects[LIST]["data"], "notes": "mine"}
+    assert not [action for action in world.decide().actions if isinstance(action, Apply)]
+
+
 def test_what_changed_and_what_went_is_named() -> None:
     world = _running(_adapter("a"), _adapter("b"), _adapter("c"))
     _want(world, {**_adapter("a"), "strength": "0.5"}, _adapter("c"), _adapter("d"))

@@ -63,6 +63,15 @@ def test_a_node_concerns_every_workspace_whose_selector_it_matches() -> None:
     assert lookup(reader, node) == (Key("default", "w"),)
 
 
+def test_only_a_workspace_of_which_nothing_was_made_yet_goes_before_all_others() -> None:
+    is_urgent = _watch(WORKSPACES).is_urgent
+    new = workspace(metadata={"finalizers": []})
+    assert is_urgent(msgspec.convert(new, Workspace))
+    assert not is_urgent(msgspec.convert(workspace(), Workspace))
+    new["metadata"]["deletionTimestamp"] = "2026-05-01T12:00:00Z"
+    assert not is_urgent(msgspec.convert(new, Workspace))
+
+
 def test_a_storage_class_wakes_nobody() -> None:
     item = msgspec.convert({"metadata": {"name": "fast"}}, Object)
     assert _watch(STORAGE_CLASSES).keys(item) == ()

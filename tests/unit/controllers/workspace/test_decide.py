@@ -28,12 +28,22 @@ from kaito.kube.controller.decision import Create, Patch
 
 
 def test_the_finalizer_comes_before_anything_else_is_made() -> None:
-    world = new_world(metadata={"finalizers": []})
-    (patch,) = world.decide().actions
-    assert isinstance(patch, Patch)
-    assert patch.patch == {
-        "metadata": {"finalizers": [labels.WORKSPACE_FINALIZER], "resourceVersion": "7"}
+    world = new_world(metadata={"finalizers": ["theirs"]})
+    gate, claim = world.decide().actions
+    assert isinstance(gate, Patch)
+    assert gate.is_gate, "what comes after it must not be made for a Workspace that has gone"
+    assert gate.patch == {
+        "metadata": {"finalizers": ["theirs", labels.WORKSPACE_FINALIZER], "resourceVersion": "7"}
     }
+    assert isinstance(claim, Create)
+    assert claim.resource == NODECLAIMS
+
+
+def test_with_the_finalizer_all_is_decided_as_it_was_without() -> None:
+    new, adopted = new_world(metadata={"finalizers": []}), new_world()
+    assert len(new.decide().actions) == 1 + len(adopted.decide().actions)
+    assert new.decide().why == adopted.decide().why
+    assert new.decide().status == adopted.decide().status
 
 
 def test_a_new_workspace_asks_for_one_node_and_waits_for_it() -> None:
@@ -50,6 +60,18 @@ def test_a_new_workspace_asks_for_one_node_and_waits_for_it() -> None:
     status, reason, message = world.ready
     assert (status, reason) == ("False", "NodeClaimNotReady")
     assert message.endswith("is not Launched yet")
+
+
+def test_a_claim_that_somebody_deleted_is_told_of_until_it_is_gone() -> None:
+    world = new_world()
+    settled(world)
+    world.launch()
+    settled(world)
+    world.claim()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    settled(world)
+    message = conditions.find(world.observe().workspace.status.conditions, "NodeClaimReady")
+    assert message is not None
+    assert message.message.endswith("is being deleted, and asked for again when it is gone")
 
 
 def test_claims_have_the_same_name_however_often_they_are_decided() -> None:

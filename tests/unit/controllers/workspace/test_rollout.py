@@ -48,6 +48,24 @@ def _told(world: World, reason: str) -> list[str]:
     return [event for event in world.events if event.startswith(f"{reason}: ")]
 
 
+def test_a_workload_that_kaito_made_is_made_anew_without_what_kaito_put_in() -> None:
+    world = _running()
+    live = world.objects[(str(STATEFULSETS), KEY)]
+    del live["metadata"]["annotations"][labels.TEMPLATE_HASH]
+    container = live["spec"]["template"]["spec"]["containers"][0]
+    container["startupProbe"] = {"exec": {"command": ["python3", "benchmark_entrypoint.py"]}}
+    settled(world)
+    assert _told(world, "WorkloadReplaced")
+    container = _workload(world)["template"]["spec"]["containers"][0]
+    assert "exec" not in container["startupProbe"]
+
+
+def test_a_pod_that_loads_gets_no_requests_from_a_service_that_kaito_made() -> None:
+    spec = _running().objects[(str(SERVICES), KEY)]["spec"]
+    # An apply changes only what it says.
+    assert spec["publishNotReadyAddresses"] is False
+
+
 def test_an_annotation_added_later_takes_effect_and_names_what_changed() -> None:
     world = _running()
     _annotate(world, labels.PERFORMANCE_MODE, "throughput")
@@ -66,6 +84,48 @@ def test_a_load_balancer_asked_for_later_changes_the_service_and_says_so() -> No
     assert world.objects[(str(SERVICES), KEY)]["spec"]["type"] == "LoadBalancer"
     (said,) = _told(world, "ServiceUpdated")
     assert "Service w updated: LoadBalancer 80 -> 5000" in said
+
+
+@pytest.mark.parametrize("replicas", [0, 3])
+def test_a_workload_that_somebody_scaled_gets_its_pods_back(replicas: int) -> None:
+    world = _running()
+    _workload(world)["replicas"] = replicas
+    settled(world)
+    assert _workload(world)["replicas"] == 1
+    (said,) = _told(world, "WorkloadUpdated")
+    assert said.endswith(f"updated: replicas {replicas} -> 1, as it was before somebody scaled it")
+
+
+def test_several_pods_of_one_model_stay_as_many_as_it_needs() -> None:
+    world = _running(preset={"name": "llama-3.3-70b-instruct"})
+    needed = _workload(world)["replicas"]
+    assert needed > 1
+    _workload(world)["replicas"] = 1
+    settled(world)
+    assert _workload(world)["replicas"] == needed
+
+
+@pytest.mark.parametrize("suffix", ["", "-headless"])
+def test_a_service_that_somebody_led_elsewhere_leads_back(suffix: str) -> None:
+    world = _running()
+    spec = world.objects[(str(SERVICES), Key(KEY.namespace, KEY.name + suffix))]["spec"]
+    before = dict(spec["selector"])
+    spec["selector"] = {"app": "other"}
+    settled(world)
+    found = world.objects[(str(SERVICES), Key(KEY.namespace, KEY.name + suffix))]["spec"]
+    assert found["selector"] == before
+
+
+def test_a_port_that_somebody_took_comes_back_and_one_that_was_added_stays() -> None:
+    world = _running()
+    spec = world.objects[(str(SERVICES), KEY)]["spec"]
+    extra = {"name": "extra", "port": 81, "targetPort": 5000, "protocol": "TCP"}
+    spec["ports"] = [*spec["ports"], extra]
+    settled(world)
+    assert _told(world, "ServiceUpdated") == []
+    world.objects[(str(SERVICES), KEY)]["spec"]["ports"] = [extra]
+    settled(world)
+    assert 80 in [port["port"] for port in world.objects[(str(SERVICES), KEY)]["spec"]["ports"]]
 
 
 def test_an_edit_of_the_config_map_names_the_file() -> None:
@@ -120,6 +180,19 @@ def test_defaults_that_the_api_server_adds_are_no_changes() -> None:
     settled(world)
     (said,) = _told(world, "WorkloadUpdated")
     assert said.endswith("its pods are replaced: args of w")
+
+
+def test_an_amount_that_a_template_writes_as_a_number_is_no_change() -> None:
+    gpus: Manifest = {"limits": {labels.NVIDIA_GPU: 1}}
+    container: Manifest = {"name": "server", "image": "models.example.com/s:1", "resources": gpus}
+    world = _running(template={"spec": {"containers": [container]}})
+    # As an API server keeps it.
+    live = _workload(world)["template"]["spec"]["containers"][0]
+    live["resources"] = {"limits": {labels.NVIDIA_GPU: "1"}}
+    _workload(world)["replicas"] = 3
+    settled(world)
+    (said,) = _told(world, "WorkloadUpdated")
+    assert "StatefulSet w updated: replicas 3 -> 1" in said
 
 
 def test_weights_go_to_the_machines_own_disk_where_the_cluster_has_the_class() -> None:

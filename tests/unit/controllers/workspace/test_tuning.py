@@ -387,6 +387,25 @@ def test_a_trainer_that_was_killed_for_memory_says_what_would_need_less() -> Non
     settled(world)
     assert world.ready[1] == "ContainerOOMKilled"
     assert "; gradient_checkpointing: true would fit; set it in training" in world.ready[2]
+    start_pod(world, restarts=2, state=ended(137, "process 2 of 2 was ended", "OOMKilled"))
+    settled(world)
+    assert world.ready[2].startswith(
+        "process 2 of 2 was ended; gradient_checkpointing: true would fit; "
+    )
+
+
+def test_memory_that_ran_out_is_told_until_the_trainer_has_come_beyond_its_first_step() -> None:
+    world = tuned_world()
+    start_pod(world, restarts=1, **RUNNING, lastState=ended(137, reason="OOMKilled"))
+    for said in (None, TuningReport(step=0, steps=9), TuningReport(step=1, steps=9)):
+        if said is not None:
+            stages = (StageReport(name="train"),)
+            report(world, PodReport(program="tuning", stages=stages, tuning=said))
+        settled(world)
+        is_news = said is not None and said.step > 0
+        assert world.ready[1] == ("Tuning" if is_news else "ContainerOOMKilled")
+        assert "gradient_checkpointing: true would fit; set it in training" in world.ready[2]
+    assert world.ready[2].startswith("the trainer runs again, try 2: before, pod w-abcde: ")
 
 
 def test_the_cause_outlives_the_pod_of_a_job_that_was_given_up() -> None:
@@ -458,7 +477,38 @@ def test_pausing_suspends_the_job_and_resuming_lets_it_go_on() -> None:
     live["metadata"]["annotations"] = {}
     (patch,) = world.decide().actions
     assert isinstance(patch, Patch)
-    assert patch.patch == {"spec": {"suspend": False}}
+    assert patch.patch == {"spec": {"suspend": False, "backoffLimit": 6}}
+
+
+def test_a_pause_is_no_restart_and_leaves_all_tries_to_the_trainer() -> None:
+    world = tuned_world(output={"volumeSource": VOLUME})
+    start_pod(world, restarts=2, **RUNNING, lastState=ended(69, CAUSE))
+    settled(world)
+    assert _restarts(world) == 2
+    live = world.objects[(str(WORKSPACES), KEY)]
+    live["metadata"]["annotations"] = {labels.PAUSED: "true"}
+    job_of(world)["spec"]["suspend"] = True
+    del world.objects[(str(PODS), Key("default", "w-abcde"))]
+    # Kubernetes counts a pod that it deleted as failed.
+    job_of(world)["status"] = {"failed": 1}
+    settled(world)
+    assert _restarts(world) == 2
+    live["metadata"]["annotations"] = {}
+    settled(world)
+    assert job_of(world)["spec"] | {"suspend": False, "backoffLimit": 7} == job_of(world)["spec"]
+    start_pod(world, **RUNNING)
+    settled(world)
+    assert _restarts(world) == 0
+    start_pod(world, restarts=1, state={"waiting": {}}, lastState=ended(69, CAUSE))
+    settled(world)
+    assert _restarts(world) == 1
+    assert world.ready[2].endswith("; try 2 of 7 follows")
+
+
+def _restarts(world: World) -> int:
+    said = world.observe().workspace.status.tuning
+    assert said is not None
+    return said.restarts
 
 
 def test_a_workspace_that_is_born_paused_starts_nothing() -> None:

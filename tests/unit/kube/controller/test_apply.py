@@ -1,11 +1,14 @@
 """The executor against the real API server: what is done twice is done once."""
 
+import json
+
 import pytest
 
 from kaito.api.core import CONFIGMAPS, EVENTS, STATEFULSETS, StatefulSet
 from kaito.api.meta import Key, Manifest
 from kaito.base.clock import SystemClock
 from kaito.kube import errors
+from kaito.kube.cache import FixedReader
 from kaito.kube.client import Client
 from kaito.kube.controller.apply import Executor
 from kaito.kube.controller.decision import (
@@ -119,6 +122,82 @@ async def test_what_is_gone_needs_no_change(client: Client, action: Action) -> N
     assert (await client.list(CONFIGMAPS, namespace="default")).items == ()
 
 
+def gate(patch: Manifest) -> Patch:
+    return Patch(resource=STATEFULSETS, key=A, patch={"metadata": patch}, is_gate=True)
+
+
+FINALIZER: Manifest = {"finalizers": ["example.com/mine"]}
+BEHIND_IT = Create(resource=CONFIGMAPS, manifest=configmap("behind"))
+
+
+async def is_behind_made(client: Client) -> bool:
+    return bool((await client.list(CONFIGMAPS, namespace="default")).items)
+
+
+async def test_behind_a_gate_the_status_is_written_onto_what_the_gate_has_made(
+    client: Client,
+) -> None:
+    found = await statefulset(client)
+    revision = found.metadata.resource_version
+    write = StatusWrite(
+        resource=STATEFULSETS, key=A, resource_version=revision, status={"replicas": 1}
+    )
+    opening = gate({**FINALIZER, "resourceVersion": revision})
+    executor = Executor(client, manager="test")
+
+    await executor.apply(Decision(actions=(opening, BEHIND_IT), status=write))
+
+    live = await client.get(STATEFULSETS, A)
+    assert (live.metadata.finalizers, live.status.replicas) == (("example.com/mine",), 1)
+    assert await is_behind_made(client)
+    assert executor.is_ahead_of(FixedReader([(STATEFULSETS, [found])]), A)
+    assert not executor.is_ahead_of(FixedReader([(STATEFULSETS, [live])]), A)
+
+
+async def test_a_cache_between_the_gate_and_the_status_is_as_outdated(client: Client) -> None:
+    found = await statefulset(client)
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=A,
+        resource_version=found.metadata.resource_version,
+        status={"replicas": 1},
+    )
+    between: list[StatefulSet] = []
+
+    async def look(_: object) -> None:
+        between.append(await client.get(STATEFULSETS, A))
+
+    executor = Executor(client, manager="test", carry_out=look)
+    await executor.apply(Decision(actions=(gate(FINALIZER),), effects=(None,), status=write))
+
+    assert between[0].metadata.finalizers
+    assert executor.is_ahead_of(FixedReader([(STATEFULSETS, between)]), A)
+
+
+async def test_nothing_is_made_behind_a_gate_for_what_is_gone(client: Client) -> None:
+    with pytest.raises(errors.Conflict, match="is gone"):
+        await carry_out(client, gate(FINALIZER), BEHIND_IT)
+    assert not await is_behind_made(client)
+
+
+async def test_nothing_is_made_behind_a_gate_for_what_is_being_deleted(client: Client) -> None:
+    await statefulset(client)
+    await client.patch(STATEFULSETS, A, {"metadata": {"finalizers": ["example.com/theirs"]}})
+    await client.delete(STATEFULSETS, A)
+    with pytest.raises(errors.Conflict, match="being deleted"):
+        await carry_out(client, gate({"labels": {"x": "y"}}), BEHIND_IT)
+    assert not await is_behind_made(client)
+
+
+async def test_nothing_is_made_behind_a_gate_for_an_outdated_reading(client: Client) -> None:
+    found = await statefulset(client)
+    await client.patch(STATEFULSETS, A, {"metadata": {"labels": {"x": "y"}}})
+    outdated = gate({**FINALIZER, "resourceVersion": found.metadata.resource_version})
+    with pytest.raises(errors.Conflict):
+        await carry_out(client, outdated, BEHIND_IT)
+    assert not await is_behind_made(client)
+
+
 async def test_a_successor_of_the_same_name_is_not_deleted(client: Client) -> None:
     await client.create(CONFIGMAPS, configmap())
 
@@ -179,3 +258,46 @@ async def test_the_first_error_stops_what_comes_after(client: Client) -> None:
         )
 
     assert (await client.list(CONFIGMAPS, namespace="default")).items == ()
+
+
+@pytest.mark.parametrize(("status", "reason"), [("False", "WriteRefused"), ("True", "Fine")])
+async def test_what_is_refused_is_in_the_status_of_what_does_not_run_for_want_of_it(
+    client: Client, status: str, reason: str
+) -> None:
+    live = await statefulset(client)
+    conditions = [
+        {"type": "Nodes", "status": "False", "reason": "Fine"},
+        {"type": "Ready", "status": status, "reason": "Fine"},
+    ]
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=live.key,
+        resource_version=live.metadata.resource_version,
+        status={"replicas": 0, "conditions": conditions},
+        verdict="Ready",
+    )
+    broken = Create(resource=CONFIGMAPS, manifest={**configmap(), "data": 3})
+    with pytest.raises(errors.Invalid) as refused:
+        await apply(client, Decision(actions=(broken,), status=write))
+
+    found = (await client.request("GET", STATEFULSETS.path(live.key))).decode()
+    told = {c["type"]: c for c in json.loads(found)["status"]["conditions"]}
+    assert (told["Nodes"]["reason"], told["Ready"]["reason"]) == ("Fine", reason)
+    if reason == "WriteRefused":
+        assert told["Ready"]["message"] == str(refused.value)
+
+
+async def test_an_outdated_reading_is_nobodys_verdict(client: Client) -> None:
+    live = await statefulset(client)
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=live.key,
+        resource_version=live.metadata.resource_version,
+        status={"conditions": [{"type": "Ready", "status": "False", "reason": "Fine"}]},
+        verdict="Ready",
+    )
+    await client.create(CONFIGMAPS, configmap())
+    taken = Apply(resource=CONFIGMAPS, manifest=configmap(), is_new=True)
+    with pytest.raises(errors.AlreadyExists):
+        await apply(client, Decision(actions=(taken,), status=write))
+    assert (await client.get(STATEFULSETS, live.key)).metadata == live.metadata

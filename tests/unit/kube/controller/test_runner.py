@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kaito.api.core import CONFIGMAPS, SECRETS, ConfigMap
+from kaito.api.core import CONFIGMAPS, EVENTS, SECRETS, ConfigMap
 from kaito.api.meta import Key, Manifest, Object, owner_reference
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.base.clock import SystemClock, settle
@@ -16,6 +16,7 @@ from kaito.kube.cache import Reader
 from kaito.kube.client import Client
 from kaito.kube.controller.decision import Action, Apply, Create, Decision, Patch
 from kaito.kube.controller.runner import Runner, Watch, its_own_key, key_of_controller
+from kaito.kube.errors import Denied
 
 PATIENCE = 10.0
 A = Key("default", "a")
@@ -132,6 +133,23 @@ async def test_an_outdated_reading_is_decided_again_without_noise(
         assert await secret_uid(runner)
 
     assert not [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")]
+
+
+async def test_what_is_refused_for_good_is_told_at_the_object(client: Client) -> None:
+    right = 'cannot create resource "secrets" in API group ""'
+
+    def refuse(passes: int) -> None:
+        # A lost lease is nobody's business but the process's own.
+        raise Denied("the lease is lost") if passes == 1 else Denied(right, status=403)
+
+    await client.create(CONFIGMAPS, manifest("ConfigMap", "a"))
+    async with running(client, Copier(refuse)), asyncio.timeout(PATIENCE):
+        while not (told := (await client.list(EVENTS)).items):
+            await settle()
+
+    assert [(e.involved_object.name, e.reason, e.type, e.message) for e in told] == [
+        ("a", "WriteRefused", "Warning", right)
+    ]
 
 
 async def test_a_key_comes_back_when_its_decision_asks_for_that(client: Client) -> None:

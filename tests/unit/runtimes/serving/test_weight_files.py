@@ -62,7 +62,12 @@ def test_pickled_weights_are_loaded_only_when_asked_for(tmp_path: Path) -> None:
     require_weights(str(tmp_path), "pt")
 
 
-def test_what_an_engine_invents_or_streams_is_its_own_matter(tmp_path: Path) -> None:
+def test_what_is_streamed_is_judged_as_what_is_read(tmp_path: Path) -> None:
+    write_weights(tmp_path / "model.safetensors", lacks=1)
+    assert "truncated" in refusal(tmp_path, "runai_streamer").line
+
+
+def test_what_an_engine_invents_is_its_own_matter(tmp_path: Path) -> None:
     write_weights(tmp_path / "model.safetensors", lacks=1)
     require_weights(str(tmp_path), "dummy")
     require_weights("some/hub-id")

@@ -1,11 +1,20 @@
 """Which processes a pod starts: as many as it has GPUs, knowing who they are and where to meet."""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from trainer_runs import wait_until
 
-from kaito.api.tuning_job import TuningArguments
+from kaito.api.runtime import ENV_POD_IP, ENV_TERMINATION_LOG
+from kaito.api.tuning_job import TUNING_COMMAND, TuningArguments
+from kaito.runtimes.tuning.errors import RETRY_ME
 from kaito.runtimes.tuning.group import ENV_NODE, Group, plan_group
+from kaito.runtimes.tuning.meeting import free_port
 from kaito.runtimes.tuning.ranks import ENV_RANK
 
 
@@ -52,3 +61,28 @@ def test_threads_that_the_pod_was_given_stay_as_they_are(monkeypatch: pytest.Mon
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     group = Group(processes=2, nodes=1, node=0, address="127.0.0.1", port=1)
     assert group.environment(0)["OMP_NUM_THREADS"] == "7"
+
+
+def test_a_node_that_waits_for_the_others_is_stopped_at_once(tmp_path: Path) -> None:
+    message, port = tmp_path / "message", free_port()
+    environment = {
+        **os.environ,
+        ENV_NODE: "0",
+        ENV_POD_IP: "127.0.0.1",
+        ENV_TERMINATION_LOG: str(message),
+    }
+    argv = ["--model=m", "--processes=1", "--nodes=2", f"--first-node=127.0.0.1:{port}"]
+    process = subprocess.Popen([sys.executable, *TUNING_COMMAND[1:], *argv], env=environment)
+    try:
+        assert wait_until(process, lambda: is_heard(port))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == RETRY_ME
+    finally:
+        process.kill()
+        process.wait()
+    assert message.read_text() == "stopped before training began: not all nodes were there"
+
+
+def is_heard(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -48,11 +48,11 @@ def test_where_there_is_room_batches_are_of_eight_and_nothing_is_computed_twice(
 
 
 def test_where_there_is_less_room_batches_shrink_and_steps_stay_as_large() -> None:
-    made = plan(gibibytes=2.5, lengths=Lengths(samples=1000, longest=512, tokens=200_000))
+    made = plan(gibibytes=2.2, lengths=Lengths(samples=1000, longest=512, tokens=200_000))
 
     assert made.batch < 8
     assert made.batch * made.accumulation == 8
-    assert made.memory_bytes <= 2.5 * GIB
+    assert made.memory_bytes <= 2.2 * GIB
 
 
 def test_a_small_data_set_still_gets_enough_steps() -> None:
@@ -86,3 +86,37 @@ def test_a_method_that_cannot_fit_names_one_that_takes_less(method: str, hint: s
         plan(gibibytes=0.5, method=method)
 
     assert hint in refusal.value.line
+
+
+def shared(
+    method: str, *, gibibytes: float, ranks: int = 2, asked: bool = False, text: str = "{}"
+) -> Plan:
+    packed = "{load_in_4bit: true}" if method == "qlora" else "{}"
+    sections = f"{{TrainingArguments: {text}, QuantizationConfig: {packed}}}"
+    settings = read_settings(f"training_config: {sections}", method)
+    near = machine(gibibytes, ranks=ranks)
+    return plan_training(settings, SMOL, SHORT, near, shares_model=asked)
+
+
+def test_ranks_share_the_model_when_they_are_told_to_or_none_holds_it() -> None:
+    assert not shared("full", gibibytes=16).shards
+    assert shared("full", gibibytes=16, asked=True).shards
+    assert shared("full", gibibytes=2.7, text="{per_device_train_batch_size: 1}").shards
+    assert not shared("full", gibibytes=16, ranks=1, asked=True).shards
+
+
+def test_a_shared_model_takes_less_on_each_rank_but_not_an_adapters_state() -> None:
+    alone, two, four = (
+        shared("full", gibibytes=64, ranks=ranks, asked=True).memory_bytes for ranks in (1, 2, 4)
+    )
+    assert alone > two > four > alone / 4
+    few, many = (
+        shared("lora", gibibytes=64, ranks=ranks, asked=True).memory_bytes for ranks in (64, 128)
+    )
+    assert few == pytest.approx(many, rel=0.01)
+
+
+def test_four_bit_weights_are_not_spread() -> None:
+    assert not shared("qlora", gibibytes=16, asked=True).shards
+    with pytest.raises(SettingRefused, match="training needs about"):
+        shared("qlora", gibibytes=0.7, asked=True)

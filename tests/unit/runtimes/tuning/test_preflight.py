@@ -12,7 +12,7 @@ from tuning_data import make_samples, write_jsonl
 from kaito.runtimes.tuning.data.encode import Encoder
 from kaito.runtimes.tuning.data.rows import Columns
 from kaito.runtimes.tuning.errors import DataRefused, SettingRefused
-from kaito.runtimes.tuning.preflight import Prepared, prepare_data
+from kaito.runtimes.tuning.preflight import Prepared, prepare_data, select_files
 from kaito.runtimes.tuning.settings import DataSettings
 from kaito.runtimes.tuning.sources.arrived import Arrived
 
@@ -101,6 +101,26 @@ def test_mostly_nonsense_is_refused_with_row_numbers(tokenizer: Any, tmp_path: P
     assert "row 3 is not an object" in refusal.value.line
 
 
+def test_rows_with_one_reason_are_told_together_and_what_would_help(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(DataRefused) as refusal:
+        prepare(tokenizer, tmp_path, [{"q": "a?", "a": "b."}] * 7)
+
+    assert refusal.value.line == (
+        "7 of 7 rows cannot be trained on: rows.jsonl row 1 has no messages, prompt and "
+        "completion, or text; its columns are a, q (also rows 2, 3, 4, 5, ...); name them under "
+        "DatasetConfig: context_column and response_column, or messages_column; the first line of "
+        "a CSV file has the names; see docs/how-to/data-formats.md"
+    )
+
+
+def test_rows_that_come_again_are_counted(tokenizer: Any, tmp_path: Path) -> None:
+    rows = [{"text": "some words"}, {"text": "other words"}, {"text": "some words"}] * 2
+
+    assert prepare(tokenizer, tmp_path, rows).record.repeated == 4
+
+
 def test_a_split_that_leaves_nothing_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="train_test_split"):
         prepare(tokenizer, tmp_path, [{"text": "fine"}], DataSettings(train_share=0.0001))
@@ -111,6 +131,57 @@ def test_a_column_that_no_row_has_is_refused(tokenizer: Any, tmp_path: Path) -> 
 
     with pytest.raises(SettingRefused, match="mesages"):
         prepare(tokenizer, tmp_path, list(make_samples()), settings)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        ("/mnt/data", ("a.jsonl", "more/b.csv", "c.jsonl")),
+        ("/mnt/data/more", ("more/b.csv",)),
+        ("/mnt/data/*.jsonl", ("a.jsonl", "c.jsonl")),
+        ("/mnt/data/a.jsonl", ("a.jsonl",)),
+        ("/mnt/c.jsonl", ("c.jsonl",)),
+    ],
+)
+def test_a_path_names_a_file_a_folder_or_a_pattern(wanted: str, chosen: tuple[str, ...]) -> None:
+    given = (("a.jsonl", "/mnt/data/a.jsonl"), ("more/b.csv", "/mnt/data/more/b.csv"))
+    fetched = Arrived(path=Path("/mnt/data/.kept/0-c.jsonl"), name="c.jsonl", source="here")
+    arrived = (
+        *(Arrived(path=Path(path), name=name, source="here") for name, path in given),
+        fetched,
+    )
+
+    found = select_files(arrived, DataSettings(path=wanted))
+
+    assert tuple(file.name for file in found) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["/mnt/data/train/*.jsonl", "/mnt/data/train/a.jsonl"])
+def test_files_of_one_name_in_other_folders_are_not_asked_for(wanted: str) -> None:
+    paths = [Path(f"/mnt/data/{name}/a.jsonl") for name in ("test", "train")]
+    arrived = tuple(
+        Arrived(path=path, name=f"{path.parent.name}/a.jsonl", source="here") for path in paths
+    )
+
+    found = select_files(arrived, DataSettings(path=wanted))
+
+    assert [file.name for file in found] == ["train/a.jsonl"]
+
+
+def test_a_downloaded_file_is_found_by_its_name_with_brackets() -> None:
+    fetched = Arrived(path=Path("/scratch/0-a[1].jsonl"), name="a[1].jsonl", source="here")
+
+    assert select_files((fetched,), DataSettings(path="/mnt/data/a[1].jsonl")) == (fetched,)
+
+
+def test_a_path_that_names_nothing_says_what_there_is() -> None:
+    arrived = (Arrived(path=Path("/mnt/data/a.jsonl"), name="a.jsonl", source="here"),)
+    with pytest.raises(DataRefused) as refusal:
+        select_files(arrived, DataSettings(path="/mnt/data/*.csv"))
+
+    assert refusal.value.line == (
+        "DatasetConfig asks for /mnt/data/*.csv, which is not among the data; there are a.jsonl"
+    )
 
 
 def test_equal_data_has_an_equal_digest(tokenizer: Any, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from kaito.runtimes.tuning.errors import SettingRefused
-from kaito.runtimes.tuning.settings import read_settings
+from kaito.runtimes.tuning.settings import DataSettings, read_settings
 
 KAITO_QLORA = """
 training_config:
@@ -16,6 +16,18 @@ training_config:
   DataCollator: {mlm: true}
   DatasetConfig: {shuffle_dataset: true, train_test_split: 1}
 """
+
+KAITO_LORA = """
+training_config:
+  ModelConfig: {torch_dtype: "bfloat16", local_files_only: true, device_map: "auto"}
+  QuantizationConfig: {load_in_4bit: false}
+  LoraConfig: {r: 8, lora_alpha: 8, lora_dropout: 0.0}
+  TrainingArguments: {output_dir: "/mnt/results", ddp_find_unused_parameters: false,
+    save_strategy: "epoch", per_device_train_batch_size: 1}
+  DataCollator: {mlm: true}
+  DatasetConfig: {shuffle_dataset: true, train_test_split: 1}
+"""
+"""The sections and values of the ConfigMap lora-params-template of KAITO 0.12."""
 
 
 def training(text: str) -> dict[str, object]:
@@ -36,6 +48,34 @@ def test_kaitos_own_configuration_is_taken_without_a_word() -> None:
         "per_device_train_batch_size": 2,
         "ddp_find_unused_parameters": False,
     }
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_kaitos_template_for_lora_is_taken_and_nothing_is_quantized(method: str) -> None:
+    settings = read_settings(KAITO_LORA, method)
+
+    assert settings.quantization == {}
+    assert settings.model == {"dtype": "bfloat16"}
+    assert settings.data == DataSettings()
+    if method == "lora":
+        assert settings.notes == ()
+        assert settings.lora == {"r": 8, "lora_alpha": 8, "lora_dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "said"),
+    [
+        ("ModelConfig", "revision: v2", "the preset says which model"),
+        ("LoraConfig", "use_dora: true", "trains and does not serve"),
+        ("LoraConfig", "bias: all", "trains and does not serve"),
+        ("TrainingArguments", "truncation_mode: keep_end", "the trainer decides it"),
+    ],
+)
+def test_what_is_not_done_as_it_is_asked_for_is_told(section: str, setting: str, said: str) -> None:
+    (note,) = read_settings(f"training_config: {{{section}: {{{setting}}}}}", "lora").notes
+
+    assert note.startswith(f"{section}.{setting.partition(':')[0]} ")
+    assert said in note
 
 
 @pytest.mark.parametrize(
@@ -73,6 +113,7 @@ def test_what_transformers_dropped_is_left_out_with_a_sentence() -> None:
         ("training_config: {}", "dora", "lora, qlora and full"),
         ("training_config: {QuantizationConfig: {load_in_4bit: true}}", "lora", "method qlora"),
         ("training_config: {QuantizationConfig: {load_in_8bit: true}}", "full", "cannot train"),
+        ("training_config: {ModelConfig: {torch_dtype: int7}}", "lora", "bfloat16, float16"),
         ("training_config: {DatasetConfig: {dataset_path: ../etc}}", "lora", "must not hold '..'"),
         ("training_config: {DatasetConfig: {dataset_path: /etc}}", "lora", "must be below /mnt"),
     ],

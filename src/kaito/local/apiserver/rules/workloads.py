@@ -86,6 +86,10 @@ class JobRules(Rules):
             message = f'Required value: valid values: "OnFailure", "Never" (got "{policy}")'
             where = "spec.template.spec.restartPolicy"
             found.append(Cause(where, message, "FieldValueRequired"))
+        spec = new["spec"]
+        if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
+            message = "Required value: when completion mode is Indexed"
+            found.append(Cause("spec.completions", message, "FieldValueRequired"))
         if old is not None:
             for field in ("template", "selector", "completionMode"):
                 value = new["spec"].get(field)

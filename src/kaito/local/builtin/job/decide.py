@@ -9,11 +9,12 @@ from itertools import islice
 
 import msgspec
 
-from kaito.api.core import JOBS, Job, JobStatus
+from kaito.api.core import JOBS, Job, JobStatus, Pod
 from kaito.api.meta import Condition
 from kaito.base.backoff import Backoff
 from kaito.kube.controller.decision import NOTHING, Action, Decision, Delete, Note
 from kaito.local.builtin import pods, templates
+from kaito.local.builtin.job.indexes import index_of, next_pods, to_text
 from kaito.local.builtin.job.observed import Observed
 from kaito.local.builtin.job.verdict import Verdict, deadline_of, derive_verdict, finished
 from kaito.local.builtin.status import (
@@ -106,6 +107,8 @@ def _decide_work(observed: Observed, now: datetime) -> Decision:
 
 
 def _plan_pods(observed: Observed, *, may_start: bool) -> tuple[Action, ...]:
+    if observed.is_indexed:
+        return _plan_indexed_pods(observed, may_start=may_start)
     job = observed.job
     active = observed.active
     wanted = _wanted_active(observed)
@@ -119,6 +122,33 @@ def _plan_pods(observed: Observed, *, may_start: bool) -> tuple[Action, ...]:
             for name in islice(names, missing)
         ),
     )
+
+
+def _plan_indexed_pods(observed: Observed, *, may_start: bool) -> tuple[Action, ...]:
+    """One pod for each number that has not succeeded yet, the lowest first."""
+    job = observed.job
+    open_indexes = [
+        i for i in range(job.spec.completions or 0) if i not in observed.succeeded_indexes
+    ]
+    kept: dict[int, Pod] = {}
+    for pod in sorted(observed.active, key=_by_index):
+        index = index_of(pod)
+        if index in open_indexes and len(kept) < job.spec.parallelism:
+            kept.setdefault(index, pod)
+    surplus = [pod for pod in observed.active if pod not in kept.values()]
+    held = {index_of(pod) for pod in observed.leaving} | kept.keys()
+    missing = min(job.spec.parallelism, len(open_indexes)) - len(kept) - len(observed.leaving)
+    free = (i for i in open_indexes if i not in held)
+    made = next_pods(job, observed.pods, free, max(missing, 0) if may_start else 0)
+    return (
+        *(pods.delete_pod(job, pod) for pod in surplus),
+        *(pods.create_pod(job, manifest, name) for name, manifest in made),
+    )
+
+
+def _by_index(pod: Pod) -> tuple[int, str]:
+    index = index_of(pod)
+    return (-1 if index is None else index, pod.metadata.name)
 
 
 def _wanted_active(observed: Observed) -> int:
@@ -144,6 +174,7 @@ def _count(observed: Observed, now: datetime) -> JobStatus:
         ready=sum(pod.is_ready for pod in observed.active),
         succeeded=observed.succeeded,
         failed=observed.failed,
+        completed_indexes=to_text(observed.succeeded_indexes) if observed.is_indexed else "",
         conditions=status.conditions,
         start_time=status.start_time or whole_seconds(now),
         completion_time=status.completion_time,

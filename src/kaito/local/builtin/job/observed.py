@@ -11,6 +11,7 @@ from kaito.api.core import JOBS, PODS, Job, Pod
 from kaito.api.meta import Key
 from kaito.kube.cache import Reader
 from kaito.local.builtin import pods
+from kaito.local.builtin.job.indexes import INDEXED, index_of, parse_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +32,33 @@ class Observed:
         return tuple(p for p in self.pods if p.metadata.is_deleting and not p.is_finished)
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether each pod has a number that has to succeed once."""
+        return self.job.spec.completion_mode == INDEXED
+
+    @property
+    def succeeded_indexes(self) -> frozenset[int]:
+        """The numbers that have succeeded so far."""
+        ended = (index_of(pod) for pod in self.pods if pod.status.phase == "Succeeded")
+        before = parse_text(self.job.status.completed_indexes)
+        last = self.job.spec.completions or 0
+        return frozenset(i for i in (*before, *ended) if i is not None and i < last)
+
+    @property
     def succeeded(self) -> int:
-        """How many pods have ended well so far."""
+        """How many pods have ended well so far; of an indexed Job, how many numbers."""
+        if self.is_indexed:
+            return len(self.succeeded_indexes)
         return max(self._ended("Succeeded"), self.job.status.succeeded)
 
     @property
     def failed(self) -> int:
-        """How many pods have failed so far."""
-        return max(self._ended("Failed"), self.job.status.failed)
+        """How many pods have failed so far.
+
+        One that was deleted before it succeeded counts at once, whoever deleted it: its own end may
+        never be seen. https://kubernetes.io/docs/concepts/workloads/controllers/job/
+        """
+        return max(sum(_has_failed(pod) for pod in self.pods), self.job.status.failed)
 
     @property
     def restarts(self) -> int:
@@ -68,6 +88,11 @@ def observe_job(reader: Reader, key: Key) -> Observed | None:
     if found is None:
         return None
     return Observed(job=found, pods=reader.owned(PODS, found.metadata.uid))
+
+
+def _has_failed(pod: Pod) -> bool:
+    phase = pod.status.phase
+    return phase == "Failed" or (pod.metadata.is_deleting and phase != "Succeeded")
 
 
 def _ended_at(pod: Pod) -> datetime | None:

@@ -3,6 +3,8 @@
 Semantics: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from kaito.api.core import Node, Pod
@@ -60,17 +62,25 @@ def preference(affinity: NodeAffinity, node: Node) -> int:
 def _holds(term: NodeSelectorTerm, node: Node) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
+    held = node.metadata.labels
+    if not all(_matches(each, held) for each in term.match_expressions):
+        return False
     fields = {"metadata.name": node.metadata.name}
-    return all(_matches(e, node.metadata.labels) for e in term.match_expressions) and all(
-        _matches(f, fields) for f in term.match_fields
-    )
+    return all(_matches(each, fields) for each in term.match_fields)
 
 
 def _matches(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
     if requirement.operator in ("Gt", "Lt"):
         return _compares(requirement, labels.get(requirement.key, ""))
-    values = frozenset(requirement.values)
-    return Requirement(requirement.key, requirement.operator, values).matches(labels)
+    return _to_requirement(requirement.key, requirement.operator, requirement.values).matches(
+        labels
+    )
+
+
+@lru_cache(1024)
+def _to_requirement(key: str, operator: str, values: tuple[str, ...]) -> Requirement:
+    """Remembered, since a pod's is asked of every node."""
+    return Requirement(key, operator, frozenset(values))
 
 
 def _compares(requirement: SelectorRequirement, value: str) -> bool:

@@ -13,7 +13,12 @@ from kaito.kube.cache import Reader
 from kaito.kube.controller.decision import Decision
 from kaito.kube.controller.runner import Watch
 from kaito.local.builtin.scheduler.decide import decide_bindings
-from kaito.local.builtin.scheduler.placement import Observed, is_waiting, plan_placements
+from kaito.local.builtin.scheduler.placement import (
+    Observed,
+    Placement,
+    is_waiting,
+    plan_placements,
+)
 
 _ONLY_KEY = Key("", "pods")
 
@@ -30,34 +35,37 @@ class SchedulerController:
 
     def __init__(self) -> None:
         self._last: Observed | None = None
+        self._planned: tuple[Observed, tuple[Placement, ...]] | None = None
 
     async def observe(self, reader: Reader, key: Key) -> Observed | None:
         """The whole cluster, or None when no pod waits."""
         del key
         pods = tuple(pod for pod in reader.list(PODS) if not pod.is_finished)
         if not any(is_waiting(pod) for pod in pods):
-            self._last = None
+            self._last = self._planned = None
             return None
         self._last = Observed(
-            nodes=reader.list(NODES), pods=pods, assumed=_observe_unseen(self._last, pods)
+            nodes=reader.list(NODES), pods=pods, assumed=self._observe_unseen(pods)
         )
         return self._last
 
     def decide(self, observed: Observed, now: datetime) -> Decision:
         """Pure; see `decide_bindings`."""
-        return decide_bindings(observed, now)
+        return decide_bindings(self._plan(observed), now)
 
+    def _observe_unseen(self, pods: tuple[Pod, ...]) -> Mapping[str, str]:
+        """What the last pass decided and the cache does not show yet."""
+        if self._last is None:
+            return {}
+        decided = {p.pod.metadata.uid: p.node for p in self._plan(self._last) if p.node}
+        return {
+            pod.metadata.uid: decided[pod.metadata.uid]
+            for pod in pods
+            if is_waiting(pod) and pod.metadata.uid in decided
+        }
 
-def _observe_unseen(last: Observed | None, pods: tuple[Pod, ...]) -> Mapping[str, str]:
-    """What the last pass decided and the cache does not show yet.
-
-    Deciding is pure, so the last decision can be had again from what it was made from.
-    """
-    if last is None:
-        return {}
-    decided = {p.pod.metadata.uid: p.node for p in plan_placements(last) if p.node}
-    return {
-        pod.metadata.uid: decided[pod.metadata.uid]
-        for pod in pods
-        if is_waiting(pod) and pod.metadata.uid in decided
-    }
+    def _plan(self, observed: Observed) -> tuple[Placement, ...]:
+        """Where pods go by that reading; remembered, for the pass after this one asks again."""
+        if self._planned is None or self._planned[0] is not observed:
+            self._planned = (observed, plan_placements(observed))
+        return self._planned[1]

@@ -8,7 +8,7 @@ from kaito.api.resources import reading
 from kaito.base.clock import to_rfc3339
 from kaito.kube.client import Change
 from kaito.kube.controller.decision import Action, Create, Decision, Note, Patch
-from kaito.local.builtin.scheduler.placement import Observed, Placement, plan_placements
+from kaito.local.builtin.scheduler.placement import Placement
 from kaito.local.builtin.status import find_condition, whole_seconds
 
 _CONDITION = "PodScheduled"
@@ -17,9 +17,8 @@ _BINDINGS = reading(PODS, Object)
 """A binding is answered with a Status, which a Pod's own struct would not take."""
 
 
-def decide_bindings(observed: Observed, now: datetime) -> Decision:
+def decide_bindings(placements: tuple[Placement, ...], now: datetime) -> Decision:
     """Bind what fits; say of the rest why not, unless it was said already."""
-    placements = plan_placements(observed)
     refused = (p for p in placements if not p.node)
     return Decision(
         actions=(

@@ -33,15 +33,16 @@ class _Account:
     """What one node or machine offers, and what is taken of it."""
 
     offered: Amounts
-    taken: Counter[str] = field(default_factory=Counter)
+    taken: dict[str, int] = field(default_factory=dict)
     pods: int = 0
 
     def take(self, asked: Amounts) -> None:
-        self.taken.update(asked)
+        for name, amount in asked.items():
+            self.taken[name] = self.taken.get(name, 0) + amount
         self.pods += 1
 
     def lacks(self, name: str, amount: int) -> bool:
-        return amount > 0 and self.taken[name] + amount > self.offered.get(name, 0)
+        return amount > 0 and self.taken.get(name, 0) + amount > self.offered.get(name, 0)
 
 
 class Ledger:
@@ -56,8 +57,11 @@ class Ledger:
             machine = machine_of(node)
             self._nodes[node.metadata.name] = _Account(offered)
             self._machine_of[node.metadata.name] = machine
-            known = self._machines.setdefault(machine, _Account({}))
-            known.offered = dict(Counter(known.offered) | Counter(_shared(offered)))
+            known = self._machines.get(machine)
+            if known is None:
+                self._machines[machine] = _Account(_shared(offered))
+            else:
+                known.offered = dict(Counter(known.offered) | Counter(_shared(offered)))
 
     def take(self, node: str, pod: Pod) -> None:
         """Book a pod on a node; a node that is not there any more has no account."""
@@ -79,7 +83,9 @@ class Ledger:
     def load(self, node: str) -> tuple[float, int]:
         """Sort key: the share of the node's CPUs and memory that its pods take; their number."""
         own = self._nodes[node]
-        shares = [own.taken[name] / own.offered[name] for name in _SHARED if own.offered.get(name)]
+        shares = [
+            own.taken.get(name, 0) / own.offered[name] for name in _SHARED if own.offered.get(name)
+        ]
         return (sum(shares), own.pods)
 
     def explain_memory(self, machine: str, asked: Amounts) -> str:
@@ -88,7 +94,7 @@ class Ledger:
         pods = "1 pod" if account.pods == 1 else f"{account.pods} pods"
         return (
             f"machine {machine}: {format_gib(account.offered.get(MEMORY, 0))} allocatable, "
-            f"{format_gib(account.taken[MEMORY])} requested by {pods}, "
+            f"{format_gib(account.taken.get(MEMORY, 0))} requested by {pods}, "
             f"{format_gib(asked.get(MEMORY, 0))} asked"
         )
 

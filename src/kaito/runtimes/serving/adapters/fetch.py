@@ -75,8 +75,8 @@ class Fetcher:
             from kaito.runtimes.serving.adapters.hub import fetch_hub
 
             return await fetch_hub(parsed, folder, self.clock, progress)
-        assert isinstance(parsed, PackageSource)
-        raise AdapterInvalid("an adapter cannot come from a Python package")
+        kind = "a Python package" if isinstance(parsed, PackageSource) else "a bucket"
+        raise AdapterInvalid(f"an adapter cannot come from {kind}")
 
 
 def copy_folder(source: Path, folder: Path, progress: Counter) -> str:

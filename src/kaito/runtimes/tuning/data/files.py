@@ -11,8 +11,10 @@ from kaito.runtimes.tuning.data.kinds import (
     Packing,
     format_of,
     has_data_suffix,
+    is_data_name,
     packing_of,
     read_head,
+    refuse_other_archive,
 )
 from kaito.runtimes.tuning.data.row import Row
 from kaito.runtimes.tuning.data.streams import BROKEN, list_members, open_content, unpack
@@ -87,7 +89,7 @@ def find_files(folder: Path) -> tuple[Arrived, ...]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.parts[-2:])
     )
-    data = [path for path in found if has_data_suffix(path.name) or path.suffix == ".zip"]
+    data = [path for path in found if is_data_name(path.name) or path.suffix == ".zip"]
     if not data:
         seen = ", ".join(path.name for path in found[:5])
         raise DataRefused(
@@ -115,9 +117,10 @@ def _read_mapped(file: RowFile, scratch: Path) -> Iterator[Row]:
 
 
 def _members(archive: Arrived) -> Iterator[RowFile]:
-    for member in list_members(archive.path):
-        if has_data_suffix(member):
-            yield RowFile(arrived=archive, kind=_kind(archive, "zip", member), member=member)
+    members = list_members(archive.path)
+    refuse_other_archive(archive.name, members)
+    for member in filter(has_data_suffix, members):
+        yield RowFile(arrived=archive, kind=_kind(archive, "zip", member), member=member)
 
 
 def _kind(arrived: Arrived, packing: Packing, member: str = "") -> Kind:
@@ -126,4 +129,7 @@ def _kind(arrived: Arrived, packing: Packing, member: str = "") -> Kind:
             head = stream.read(_HEAD_BYTES)
     except BROKEN as error:
         raise DataRefused(f"{arrived.name} is damaged: {error}") from error
-    return Kind(format=format_of(member or arrived.name, head), packing=packing)
+    name = f"{arrived.name}:{member}" if member else arrived.name
+    if packing and packing_of("", head):
+        raise DataRefused(f"{name} is packed twice", hint="pack each file once")
+    return Kind(format=format_of(name, head), packing=packing)

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from kaito.base.quantity import MIB
-from kaito.runtimes.tuning.data.row import ROW_BYTES, TOO_LARGE, Row
+from kaito.runtimes.tuning.data.row import NOT_TEXT, ROW_BYTES, TOO_LARGE, Row
 from kaito.runtimes.tuning.errors import DataRefused
 
 _PIECE: Final = MIB // 4
@@ -48,15 +48,39 @@ def read_json(stream: IO[bytes], name: str) -> Iterator[Row]:
 def _read_objects(text: "_Text") -> Iterator[Row]:
     """Objects one after the other; or a single one that holds the array."""
     value = text.decode()
-    nested = [value[key] for key in _ARRAY_KEYS if isinstance(value.get(key), list)]
-    if not text.peek() and nested:
-        yield from (_as_row(index, entry) for index, entry in enumerate(nested[0], start=1))
-        return
+    if not text.peek():
+        if (rows := _nested_rows(value)) is not None:
+            yield from (_as_row(index, entry) for index, entry in enumerate(rows, start=1))
+            return
+        _refuse_columns(value, text.name)
     number = 1
     yield _as_row(number, value)
     while text.peek():
         number += 1
         yield _as_row(number, text.decode())
+
+
+def _nested_rows(value: dict[str, object]) -> list[object] | None:
+    """The list of rows that an object holds."""
+    for key in _ARRAY_KEYS:
+        if isinstance(found := value.get(key), list):
+            return found
+    return None
+
+
+def _refuse_columns(value: dict[str, object], name: str) -> None:
+    """An object of whole columns, as pandas writes a table unless it is told otherwise."""
+    columns = tuple(value.values())
+    is_by_index = all(isinstance(column, dict) for column in columns)
+    is_lists = all(
+        isinstance(column, list) and not any(isinstance(entry, dict) for entry in column)
+        for column in columns
+    )
+    if columns and (is_by_index or is_lists):
+        raise DataRefused(
+            f"{name} holds columns, not rows",
+            hint="write one object a row, as pandas' to_json(orient='records', lines=True) does",
+        )
 
 
 def _read_array(text: "_Text") -> Iterator[Row]:
@@ -72,7 +96,7 @@ def _to_row(number: int, line: bytes) -> Row:
     try:
         return _as_row(number, msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8)))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Row(number=number, problem="is not JSON")
+        return Row(number=number, problem="is not JSON" if _is_text(line) else NOT_TEXT)
     except RecursionError:
         return Row(number=number, problem="is nested too deep")
 
@@ -81,6 +105,14 @@ def _as_row(number: int, value: object) -> Row:
     if isinstance(value, dict):
         return Row(number=number, value=value)
     return Row(number=number, problem="is not an object with named columns")
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _skip_line(stream: IO[bytes], line: bytes) -> None:

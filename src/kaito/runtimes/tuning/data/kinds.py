@@ -3,9 +3,12 @@
 The name decides where it says anything; the first bytes must agree, and decide where it does not.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from kaito.runtimes.tuning.errors import DataRefused
 
@@ -51,6 +54,22 @@ _OTHERS: Final[dict[bytes, str]] = {
     b"version https://git-lfs": "a Git LFS pointer instead of the file itself",
 }
 _HEAD_BYTES: Final = 4096
+_KNOWN: Final = (
+    "known are parquet, jsonl, json, csv and arrow, also as .gz, .zst, .xz, .bz2 or .zip"
+)
+_ARCHIVES: Final[dict[str, str]] = {
+    "[Content_Types].xml": "an office document, such as an Excel workbook",
+    "META-INF/MANIFEST.MF": "a program",
+}
+"""What a zip archive is that has such a member, whatever it is called."""
+_TAR: Final = (257, b"ustar")
+"""Place and text of the sign (POSIX.1-1988, ustar)."""
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+"""UTF-16's byte order mark."""
+_ABOUT_DATA: Final = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json",
+                                "state.json"})  # fmt: skip
+"""What `datasets` keeps beside the files of a data set."""
+_AS_TEXT: Final = "save it as CSV (UTF-8) or as JSON lines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +87,11 @@ class Kind:
 def has_data_suffix(name: str) -> bool:
     """Whether a file's name says that it holds rows."""
     return _format_of(_unpacked_name(name)) is not None
+
+
+def is_data_name(name: str) -> bool:
+    """The same of a file among others: not those that libraries write down about data."""
+    return has_data_suffix(name) and name not in _ABOUT_DATA
 
 
 def packing_of(name: str, head: bytes) -> Packing:
@@ -95,9 +119,7 @@ def format_of(name: str, head: bytes) -> Format:
             f"{name} is a web page, not data",
             hint="give the address of the file itself, such as the hub's /resolve/ link",
         )
-    for sign, what in _OTHERS.items():
-        if head.startswith(sign):
-            raise DataRefused(f"{name} is {what}, not data")
+    _refuse_others(name, head)
     named = _format_of(_unpacked_name(name))
     found = _binary_format(head)
     if found or named in {"parquet", "arrow"}:
@@ -105,7 +127,18 @@ def format_of(name: str, head: bytes) -> Format:
             raise DataRefused(f"{name} is not a {named} file: it starts with {shown(head)}")
         assert found is not None
         return found
-    return named or _guess_text(name, start)
+    return _text_format(name, named, start)
+
+
+def refuse_other_archive(name: str, members: Iterable[str]) -> None:
+    """Refuse a zip archive that is a document of some program, or holds nothing to read."""
+    found = sorted(members)
+    for member, what in _ARCHIVES.items():
+        if member in found:
+            raise DataRefused(f"{name} is {what}, not data", hint=_AS_TEXT)
+    if not any(map(has_data_suffix, found)):
+        seen = f", only {', '.join(found[:5])}" if found else ""
+        raise DataRefused(f"there is no data file in {name}{seen}", hint=_KNOWN)
 
 
 def read_head(path: Path) -> bytes:
@@ -117,6 +150,23 @@ def read_head(path: Path) -> bytes:
 def shown(head: bytes) -> str:
     """The first bytes for a message."""
     return repr(head[:12])[1:]
+
+
+def _refuse_others(name: str, head: bytes) -> None:
+    for sign, what in _OTHERS.items():
+        if head.startswith(sign):
+            raise DataRefused(f"{name} is {what}, not data")
+    place, sign = _TAR
+    if head[place : place + len(sign)] == sign:
+        raise DataRefused(f"{name} is a tar archive", hint="give the files themselves, or a .zip")
+    if head.startswith(_WIDE) or _is_wide(head[:32]):
+        raise DataRefused(f"{name} is UTF-16 text, not UTF-8", hint=_AS_TEXT)
+
+
+def _is_wide(head: bytes) -> bool:
+    """Whether every other byte is zero, as in UTF-16 of letters."""
+    even, odd = head[::2], head[1::2]
+    return len(head) > 8 and any(head) and (not any(even) or not any(odd))
 
 
 def _unpacked_name(name: str) -> str:
@@ -134,14 +184,32 @@ def _binary_format(head: bytes) -> Format | None:
     return "arrow" if head.startswith(_ARROW) else None
 
 
-def _guess_text(name: str, start: bytes) -> Format:
+def _text_format(name: str, named: Format | None, start: bytes) -> Format:
+    """By the name; but of JSON's two ways, one value a line or all in one, by the content."""
+    if named == "csv":
+        return "csv"
+    if start[:1] == b"[" and named != "jsonl":
+        return "json"
     if start[:1] == b"[":
-        return "json"
+        # A list of lists is lines, each of which will be told to be none.
+        return "json" if start[1:].lstrip()[:1] == b"{" else "jsonl"
     if start[:1] == b"{":
-        return "json"
+        return _json_format(start, named)
+    if named is not None:
+        return named
     if b"\x00" not in start and b"," in start.partition(b"\n")[0]:
         return "csv"
-    raise DataRefused(
-        f"{name} is in no known format",
-        hint="known are parquet, jsonl, json, csv and arrow, also as .gz, .zst, .xz, .bz2 or .zip",
-    )
+    raise DataRefused(f"{name} is in no known format", hint=_KNOWN)
+
+
+def _json_format(start: bytes, named: Format | None) -> Format:
+    """Objects: one a line, where the first line is a whole one, else one after the other."""
+    line, ends, rest = start.partition(b"\n")
+    if not ends:
+        return named or "json"
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # An object that goes over several lines; or a first line that is damaged.
+        return "json" if len(line.strip()) == 1 else named or "json"
+    return "jsonl" if rest.strip() else named or "json"

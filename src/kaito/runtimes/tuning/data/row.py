@@ -9,6 +9,7 @@ from kaito.base.quantity import MIB
 ROW_BYTES: Final = 16 * MIB
 """Far more than any context holds: a larger row is a mistake, and would be held in memory whole."""
 TOO_LARGE: Final = f"is larger than {ROW_BYTES // MIB} MiB"
+NOT_TEXT: Final = "is not UTF-8 text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,17 @@
     text                            bare
     columns that DatasetConfig names
 
-A row that fits none says why, and is not trained on.
+Capital letters in usual names do not matter, and numbers are text as they are written. A
+conversation may be JSON in a text, for CSV has nothing else. A row that fits none says why, and is
+not trained on.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from kaito.base.suggest import did_you_mean
 from kaito.runtimes.tuning.errors import SettingRefused
@@ -38,8 +43,20 @@ _PAIRS: Final = (
     ("query", "response"),
     ("instruction", "response"),
     ("context", "response"),
+    ("input", "output"),
+    ("user", "assistant"),
 )
 _TEXTS: Final = ("text", "content")
+NO_SHAPE: Final = "has no messages, prompt and completion, or text"
+"""Said of a row whose columns mean nothing to us."""
+_NAME_SHOWN: Final = 40
+_KINDS: Final[dict[type, str]] = {
+    bytes: "binary data",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+    float: "no number",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +133,10 @@ def to_sample(value: Mapping[str, object], columns: Columns) -> Sample:
     return _by_usual_names(value)
 
 
-def _by_usual_names(value: Mapping[str, object]) -> Sample:
+def _by_usual_names(row: Mapping[str, object]) -> Sample:
+    value = row
+    if not all(name.islower() for name in map(str, row)):
+        value = {**{str(name).strip().lower(): entry for name, entry in row.items()}, **row}
     for name in ("messages", "conversations", "conversation"):
         if value.get(name) is not None:
             return _chat(value[name], name)
@@ -128,25 +148,41 @@ def _by_usual_names(value: Mapping[str, object]) -> Sample:
     for name in _TEXTS:
         if name in value:
             return _text(value[name], name)
-    names = ", ".join(sorted(map(str, value))[:8]) or "none"
-    raise Unusable(f"has no messages, prompt and completion, or text; its columns are {names}")
+    if "chosen" in value and "rejected" in value:
+        raise Unusable("has answers that are chosen or rejected: preferences are not trained on")
+    names = ", ".join(sorted(str(name)[:_NAME_SHOWN] for name in row)[:8]) or "none"
+    raise Unusable(f"{NO_SHAPE}; its columns are {names}")
 
 
 def _chat(value: object, name: str) -> Chat:
+    if isinstance(value, str):
+        value = _decoded(value, name)
     if not isinstance(value, list | tuple) or not value:
         raise Unusable(f"has no list of messages in {name!r}")
     messages = tuple(_message(entry) for entry in value)
-    if not any(message.role == "assistant" and message.content for message in messages):
+    if not any(message.role == "assistant" and message.content.strip() for message in messages):
         raise Unusable("has no answer of an assistant")
+    if messages[0].role == "assistant":
+        raise Unusable("begins with an answer of the assistant: nothing was asked")
     last = max(index for index, message in enumerate(messages) if message.role == "assistant")
     # What comes after the last answer teaches nothing.
     return Chat(messages=messages[: last + 1])
+
+
+def _decoded(text: str, name: str) -> object:
+    """A conversation that is JSON in a text."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        raise Unusable(f"has text in {name!r} that is not a list of messages as JSON") from None
 
 
 def _message(entry: object) -> Message:
     if not isinstance(entry, Mapping):
         raise Unusable("has a message that is no object with role and content")
     said = entry.get("role", entry.get("from"))
+    if not said:
+        raise Unusable("has a message without a role")
     role = _ROLES.get(str(said).lower())
     if role is None:
         raise Unusable(f"has a message of an unknown role {str(said)[:20]!r}")
@@ -158,11 +194,11 @@ def _content(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return _whole(value, "a message")
     if isinstance(value, list | tuple):
         parts = [part.get("text") for part in value if isinstance(part, Mapping)]
         if len(parts) == len(value) and all(isinstance(part, str) for part in parts):
-            return "".join(str(part) for part in parts)
+            return _whole("".join(str(part) for part in parts), "a message")
     raise Unusable("has a message whose content is not text")
 
 
@@ -188,10 +224,22 @@ def _text(value: object, name: str) -> Text:
 def _string(value: object, name: str) -> str:
     if value is None:
         raise Unusable(f"has nothing in {name!r}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return str(value)
     if not isinstance(value, str):
-        raise Unusable(f"has a {type(value).__name__} in {name!r}, not text")
+        raise Unusable(f"has {_KINDS.get(type(value), type(value).__name__)} in {name!r}, not text")
     if not value.strip():
         raise Unusable(f"has nothing in {name!r}")
     if "\x00" in value:
         raise Unusable(f"has binary data in {name!r}")
-    return value
+    return _whole(value, repr(name))
+
+
+def _whole(text: str, where: str) -> str:
+    """The text, if it is one: JSON can spell halves of characters, which nothing can write."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Unusable(f"has half a character in {where}") from None
+    return text

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kaito.base.quantity import MIB
-from kaito.runtimes.tuning.data.row import ROW_BYTES, TOO_LARGE, Row
+from kaito.runtimes.tuning.data.row import NOT_TEXT, ROW_BYTES, TOO_LARGE, Row
 from kaito.runtimes.tuning.errors import DataRefused
 
 _BATCH: Final = 256
@@ -71,9 +71,12 @@ def _read_table(text: IO[str], name: str) -> Iterator[Row]:
     columns = next(csv.reader([head], delimiter=separator), [])
     if not any(column.strip() for column in columns):
         raise DataRefused(f"{name} has no header row that names its columns")
+    names = [column.strip() for column in columns]
+    if twice := next((name for name in names if name and names.count(name) > 1), ""):
+        raise DataRefused(f"{name} has two columns {twice!r}", hint="name each column differently")
     reader = csv.reader(text, delimiter=separator)
     try:
-        yield from _csv_rows(reader, [column.strip() for column in columns])
+        yield from _csv_rows(reader, names)
     except csv.Error as error:
         problem = TOO_LARGE if "field limit" in str(error) else f"cannot be read: {error}"
         raise DataRefused(f"{name} row {reader.line_num + 1} {problem}") from error
@@ -88,7 +91,7 @@ def _csv_rows(reader: Any, columns: list[str]) -> Iterator[Row]:
             problem = f"has {len(values)} columns where the header has {len(columns)}"
             yield Row(number=number, problem=problem)
         elif any(codecs.BOM_UTF8.decode() in value or "\ufffd" in value for value in values):
-            yield Row(number=number, problem="is not UTF-8 text")
+            yield Row(number=number, problem=NOT_TEXT)
         else:
             yield Row(number=number, value=dict(zip(columns, values, strict=True)))
 

@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from kaito.api.runtime import ENV_HUB_AUTH, ENV_HUB_ENDPOINT
-from kaito.runtimes.tuning.data.kinds import has_data_suffix
+from kaito.runtimes.tuning.data.kinds import is_data_name
 from kaito.runtimes.tuning.errors import SourceFailed
 from kaito.runtimes.tuning.sources.download import REDIRECT_CODES
 from kaito.runtimes.tuning.sources.guard import Guard
@@ -72,7 +72,7 @@ async def list_data_set(
 
 def select_files(paths: tuple[str, ...]) -> tuple[str, ...]:
     """The training files among a data set's, in order; all data where none is called so."""
-    data = sorted(path for path in paths if has_data_suffix(PurePosixPath(path).name))
+    data = sorted(path for path in paths if is_data_name(PurePosixPath(path).name))
     training = [path for path in data if _TRAIN.search(path)]
     return tuple(training or (path for path in data if not _OTHER.search(path)))
 

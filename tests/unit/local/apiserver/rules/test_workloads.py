@@ -48,3 +48,12 @@ def test_a_job_ends() -> None:
     endless["spec"]["template"]["spec"]["restartPolicy"] = "Always"
     (problem,) = JobRules().problems(endless, None)
     assert problem.field == "spec.template.spec.restartPolicy"
+
+
+def test_an_indexed_job_says_how_many_numbers_it_has() -> None:
+    job = workload(completionMode="Indexed")
+    job["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    (problem,) = JobRules().problems(job, None)
+    assert (problem.field, problem.reason) == ("spec.completions", "FieldValueRequired")
+    job["spec"]["completions"] = 2
+    assert JobRules().problems(job, None) == ()

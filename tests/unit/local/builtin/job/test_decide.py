@@ -176,6 +176,20 @@ async def test_a_suspended_job_runs_nothing_and_forgets_when_it_began() -> None:
     assert [n.reason for n in world.notes] == ["Suspended", "SuccessfulCreate", "Resumed"]
 
 
+async def test_a_pod_that_a_suspension_ended_counts_as_failed_once() -> None:
+    world = started()
+    await step(world)
+    (pod,) = running(world)
+    world.edit(PODS, pod.key, {"spec": {"nodeName": "here"}})
+    world.edit(JOBS, WORK, {"spec": {"suspend": True}})
+    for _ in range(2):
+        await step(world)  # the pod still runs
+    assert status(world).failed == 1
+    world.remove(PODS, pod.key)
+    await step(world)
+    assert (status(world).failed, reasons(world)) == (1, {"Suspended": "JobSuspended"})
+
+
 async def test_deciding_again_on_an_outdated_reading_makes_no_further_pods() -> None:
     world = started(completions=4, parallelism=3)
     outdated = world.reader()

@@ -2,8 +2,10 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +81,23 @@ def write_parquet_gz(path: Path) -> None:
     path.write_bytes(gzip.compress(path.with_suffix("").read_bytes()))
 
 
+def zip_of(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, member in files.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+def tar_of(member: bytes) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        info = tarfile.TarInfo("train.jsonl")
+        info.size = len(member)
+        archive.addfile(info, io.BytesIO(member))
+    return content.getvalue()
+
+
 def zstd(content: bytes) -> bytes:
     return bytes(pa.compress(content, codec="zstd", asbytes=True))
 
@@ -114,27 +133,38 @@ def test_every_format_and_packing_gives_the_same_rows(name: str, tmp_path: Path)
     assert not any(row.problem for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("a.jsonl", b"", "a.jsonl is empty"),
-        ("a.parquet", b"<!DOCTYPE html><html>", "is a web page"),
-        ("a.json", b"\n <html><body>", "is a web page"),
-        ("a.parquet", b"hello there", "is not a parquet file"),
-        ("a.parquet", b"PAR1" + b"\0" * 64 + b"PAR1", "damaged Parquet"),
-        ("a.arrow", b"ARROW1" + b"\0" * 64, "damaged Arrow"),
-        ("a.gz", b"nothing packed", "is not a .gz file"),
-        ("a.jsonl.gz", gzip.compress(LINES)[:200], "is damaged"),
-        ("a.jsonl.xz", lzma.compress(LINES)[:90], "is damaged"),
-        ("a.zip", b"PK\x03\x04 and no more", "damaged zip"),
-        ("a.json", b'[{"a": 1}, {"b"', "is not JSON at row 2"),
-        ("a.json", b'[{"a": 1}, ', "ends in the middle, after row 1"),
-        ("a.pdf", b"%PDF-1.7", "is a PDF"),
-        ("a.bin", b"\x80\x04\x95pickled", "is a Python pickle"),
-        ("a.txt", b"just prose without any structure", "in no known format"),
-        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
-    ],
-)
+NO_DATA = [
+    ("a.jsonl", b"", "a.jsonl is empty"),
+    ("a.parquet", b"<!DOCTYPE html><html>", "is a web page"),
+    ("a.json", b"\n <html><body>", "is a web page"),
+    ("a.parquet", b"hello there", "is not a parquet file"),
+    ("a.parquet", b"PAR1" + b"\0" * 64 + b"PAR1", "damaged Parquet"),
+    ("a.arrow", b"ARROW1" + b"\0" * 64, "damaged Arrow"),
+    ("a.gz", b"nothing packed", "is not a .gz file"),
+    ("a.jsonl.gz", gzip.compress(LINES)[:200], "is damaged"),
+    ("a.jsonl.xz", lzma.compress(LINES)[:90], "is damaged"),
+    ("a.zip", b"PK\x03\x04 and no more", "damaged zip"),
+    ("a.json", b'[{"a": 1}, {"b"', "is not JSON at row 2"),
+    ("a.json", b'[{"a": 1}, ', "ends in the middle, after row 1"),
+    ("a.pdf", b"%PDF-1.7", "is a PDF"),
+    ("a.bin", b"\x80\x04\x95pickled", "is a Python pickle"),
+    ("a.txt", b"just prose without any structure", "in no known format"),
+    ("a.jsonl", b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
+    ("a.csv", "text\nwords\n".encode("utf-16"), "a.csv is UTF-16 text, not UTF-8; save it as"),
+    ("a.jsonl", LINES.decode().encode("utf-16-le"), "is UTF-16 text, not UTF-8"),
+    ("a.csv", b"text,id,text\na,1,b\n", "a.csv has two columns 'text'"),
+    ("a.json", b'{"prompt": ["a", "b"], "completion": ["c", "d"]}', "holds columns, not rows"),
+    ("a.json", b'{"prompt": {"0": "a"}, "completion": {"0": "c"}}', "to_json(orient='records'"),
+    ("a.tar", tar_of(LINES), "a.tar is a tar archive; give the files themselves"),
+    ("a.tgz", gzip.compress(tar_of(LINES)), "a.tgz is a tar archive"),
+    ("a.zip", zip_of({"read.me": b"hi"}), "there is no data file in a.zip, only read.me"),
+    ("a.zip", zip_of({"b.zip": b"PK"}), "there is no data file in a.zip, only b.zip"),
+    ("a.zip", zip_of({"b.csv.gz": gzip.compress(LINES)}), "a.zip:b.csv.gz is packed twice"),
+    ("a.xlsx", zip_of({"[Content_Types].xml": b"<"}), "an office document, such as an Excel"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), NO_DATA, ids=[said for _, _, said in NO_DATA])
 def test_a_file_that_is_no_data_is_refused_in_one_line(
     name: str, content: bytes, said: str, tmp_path: Path
 ) -> None:
@@ -142,6 +172,32 @@ def test_a_file_that_is_no_data_is_refused_in_one_line(
 
     assert said in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("array.jsonl", json.dumps(ROWS).encode()),
+        ("array-over-lines.jsonl", json.dumps(ROWS, indent=1).encode()),
+        ("objects-over-lines.jsonl", "\n".join(json.dumps(r, indent=1) for r in ROWS).encode()),
+        ("lines.json", LINES),
+        ("marked.jsonl", b"\xef\xbb\xbf" + LINES),
+        ("marked.json", b"\xef\xbb\xbf" + json.dumps(ROWS).encode()),
+    ],
+)
+def test_json_is_read_the_way_it_is_written_whatever_its_name(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    rows = read(write(tmp_path / name, content), tmp_path)
+
+    assert [dict(row.value) for row in rows] == ROWS
+
+
+def test_a_bad_line_of_a_json_file_of_lines_costs_that_line_alone(tmp_path: Path) -> None:
+    rows = read(write(tmp_path / "a.json", LINES + b"{nonsense\n" + LINES), tmp_path)
+
+    assert [row.number for row in rows if row.problem] == [len(ROWS) + 1]
+    assert len(rows) == 2 * len(ROWS) + 1
 
 
 def test_bad_lines_keep_their_numbers_and_reading_goes_on(tmp_path: Path) -> None:
@@ -153,7 +209,7 @@ def test_bad_lines_keep_their_numbers_and_reading_goes_on(tmp_path: Path) -> Non
         (1, ""),
         (3, "is not JSON"),
         (4, "is not an object with named columns"),
-        (5, "is not JSON"),
+        (5, "is not UTF-8 text"),
         (6, ""),
     ]
 
@@ -216,6 +272,7 @@ def test_a_folder_gives_its_data_files_and_says_what_else_is_there(tmp_path: Pat
     (tmp_path / "more").mkdir()
     write(tmp_path / "more" / "b.jsonl", LINES)
     write(tmp_path / ".hidden.jsonl", LINES)
+    write(tmp_path / "dataset_info.json", b"{}")
 
     assert [file.name for file in find_files(tmp_path)] == ["more/b.jsonl"]
 

@@ -59,6 +59,16 @@ NAMES = st.sampled_from(
         ),
         ({"instruction": "a?", "input": "", "output": "b."}, Pair(prompt="a?", completion="b.")),
         ({"question": "a?", "answer": "b."}, Pair(prompt="a?", completion="b.")),
+        ({"input": "a?", "output": "b."}, Pair(prompt="a?", completion="b.")),
+        ({"Prompt": "a?", " COMPLETION ": "b."}, Pair(prompt="a?", completion="b.")),
+        ({"question": "2 + 2", "answer": 4}, Pair(prompt="2 + 2", completion="4")),
+        (
+            {
+                "messages": '[{"role": "user", "content": "a?"},'
+                ' {"role": "assistant", "content": "b."}]'
+            },
+            Chat(messages=(ASKED, SAID)),
+        ),
         ({"text": "all of it", "id": 3}, Text(text="all of it")),
     ],
 )
@@ -73,6 +83,17 @@ def test_named_columns_win_over_usual_names() -> None:
         prompt="a?", completion="b."
     )
     assert to_sample(row, Columns(response="antwort")) == Text(text="b.")
+
+
+def test_a_system_message_may_ask_for_the_first_answer() -> None:
+    turns = [
+        {"role": "system", "content": "You greet."},
+        {"role": "assistant", "content": "b."},
+    ]
+
+    assert to_sample({"messages": turns}, USUAL) == Chat(
+        messages=(Message(role="system", content="You greet."), SAID)
+    )
 
 
 def test_what_follows_the_last_answer_is_left_out() -> None:
@@ -92,7 +113,23 @@ def test_what_follows_the_last_answer_is_left_out() -> None:
         ({"messages": [{"role": "user", "content": "a?"}]}, "no answer"),
         ({"messages": [{"role": "wizard", "content": "a?"}]}, "unknown role 'wizard'"),
         ({"messages": ["a?"]}, "no object"),
-        ({"prompt": 3, "completion": "b."}, "a int in 'prompt'"),
+        ({"messages": [{"content": "a?"}]}, "without a role"),
+        ({"messages": "[{'role': 'user'}]"}, "that is not a list of messages as JSON"),
+        ({"messages": [{"role": "assistant", "content": "b."}]}, "nothing was asked"),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "a?"},
+                    {"role": "assistant", "content": " \n"},
+                ]
+            },
+            "no answer of an assistant",
+        ),
+        ({"prompt": "a?", "chosen": "b.", "rejected": "c."}, "preferences are not trained on"),
+        ({"prompt": b"a?", "completion": "b."}, "binary data in 'prompt'"),
+        ({"prompt": {"a": 1}, "completion": "b."}, "an object in 'prompt'"),
+        ({"prompt": True, "completion": "b."}, "true or false in 'prompt'"),
+        ({"prompt": "a\ud800", "completion": "b."}, "half a character in 'prompt'"),
         ({"text": "  "}, "nothing in 'text'"),
         ({"text": "a\x00b"}, "binary data"),
         ({"image": b"", "label": 3}, "its columns are image, label"),

@@ -1,0 +1,138 @@
+"""The documents that a bucket answers with, as values.
+
+Read with expat itself, which is told to refuse a document type: no entity is ever expanded.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+from xml.parsers import expat
+
+MAX_BYTES = 4 << 20
+"""A page of a thousand names of a thousand characters, and some more."""
+
+
+class NotUnderstood(ValueError):
+    """The answer is no document of this service's."""
+
+
+@dataclass(slots=True)
+class Element:
+    """One element: its name without a namespace, its text, and what is in it."""
+
+    name: str
+    text: str = ""
+    inner: list["Element"] = field(default_factory=list)
+
+    def find(self, name: str) -> str:
+        """The text of the first element of that name directly in it; empty where there is none."""
+        return next((one.text.strip() for one in self.inner if one.name == name), "")
+
+    def all(self, name: str) -> Iterator["Element"]:
+        """Those of that name directly in it."""
+        return (one for one in self.inner if one.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object of a listing."""
+
+    key: str
+    size: int
+    etag: str = ""
+    """Changes with its content; a checksum only sometimes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a listing; `following` asks for the next, empty on the last."""
+
+    objects: tuple[StoredObject, ...]
+    following: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of an upload that the service has."""
+
+    number: int
+    size: int
+    etag: str
+
+
+def parse_document(text: bytes) -> Element:
+    """The root element; `NotUnderstood` where the text is no XML or brings a document type."""
+    top = Element("")
+    path = [top]
+    parser = expat.ParserCreate(namespace_separator=" ")
+
+    def refuse(*_: object) -> NoReturn:
+        raise NotUnderstood("it has a document type")
+
+    def start(name: str, _: object) -> None:
+        path.append(Element(name.rpartition(" ")[2]))
+        path[-2].inner.append(path[-1])
+
+    def end(_: str) -> None:
+        path.pop()
+
+    def add(text: str) -> None:
+        path[-1].text += text
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = add
+    try:
+        parser.Parse(text.strip(), True)
+    except expat.ExpatError as error:
+        raise NotUnderstood(str(error)) from error
+    return top.inner[0]
+
+
+def parse_page(text: bytes) -> Page:
+    """A ListObjectsV2 answer."""
+    root = parse_root(text, "ListBucket")
+    found = tuple(
+        StoredObject(key=one.find("Key"), size=_number(one.find("Size")), etag=one.find("ETag"))
+        for one in root.all("Contents")
+    )
+    is_cut = root.find("IsTruncated") == "true"
+    return Page(objects=found, following=root.find("NextContinuationToken") if is_cut else "")
+
+
+def parse_uploads(text: bytes, key: str) -> tuple[str, ...]:
+    """The ids of the uploads under way of exactly that key, the newest first."""
+    root = parse_root(text, "ListMultipartUploads")
+    own = [one for one in root.all("Upload") if one.find("Key") == key]
+    own.sort(key=lambda one: one.find("Initiated"), reverse=True)
+    return tuple(one.find("UploadId") for one in own)
+
+
+def parse_parts(text: bytes) -> tuple[tuple[Part, ...], str]:
+    """The parts of a page, and after which one the next page begins; empty on the last."""
+    root = parse_root(text, "ListParts")
+    found = tuple(
+        Part(
+            number=_number(one.find("PartNumber")),
+            size=_number(one.find("Size")),
+            etag=one.find("ETag"),
+        )
+        for one in root.all("Part")
+    )
+    is_cut = root.find("IsTruncated") == "true"
+    return found, root.find("NextPartNumberMarker") if is_cut else ""
+
+
+def parse_root(text: bytes, name: str) -> Element:
+    """The root element, whose name must begin so: how it ends is not the same everywhere."""
+    root = parse_document(text)
+    if not root.name.startswith(name):
+        raise NotUnderstood(f"it is a {root.name}, not a {name}")
+    return root
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise NotUnderstood(f"{text[:40]!r} is no number")
+    return int(text)

@@ -1,0 +1,56 @@
+"""Ranks of several nodes go on from one checkpoint, which the first of them has."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from kaito.runtimes.tuning import ranks
+from kaito.runtimes.tuning.checkpoints import is_whole, mark_complete
+
+JOB = "abc"
+CONTENT = b"0123456789"
+
+
+def choose(rank: int, count: int, meeting: Path, folder: Path) -> None:
+    """One rank, alone on its node; in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ranks.ENV_RANK, str(rank))
+        patch.setenv(ranks.ENV_RANKS, str(count))
+        patch.setenv(ranks.ENV_LOCAL_RANK, "0")
+        patch.setenv("GLOO_SOCKET_IFNAME", "lo")
+        patch.setattr(ranks, "_PIECE", 4)
+        from torch import distributed
+
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count
+        )
+        found = ranks.choose_checkpoint(folder, JOB)
+        assert found is not None
+        assert (found / "model.bin").read_bytes() == CONTENT
+        distributed.destroy_process_group()
+
+
+def test_a_node_without_the_checkpoint_gets_it_and_one_that_has_it_keeps_it(
+    tmp_path: Path,
+) -> None:
+    shared, other = tmp_path / "shared", tmp_path / "other"
+    checkpoint = shared / "checkpoint-4"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "model.bin").write_bytes(CONTENT)
+    mark_complete(checkpoint, JOB)
+    other.mkdir()
+    context = multiprocessing.get_context("spawn")
+    started = [
+        context.Process(target=choose, args=(rank, 3, tmp_path / "meeting", folder))
+        for rank, folder in enumerate((shared, shared, other))
+    ]
+    for one in started:
+        one.start()
+    for one in started:
+        one.join(timeout=120)
+
+    assert [one.exitcode for one in started] == [0, 0, 0]
+    assert is_whole(checkpoint, JOB)
+    assert is_whole(other / "checkpoint-4", JOB)
+    assert [path.name for path in other.iterdir()] == ["checkpoint-4"]
