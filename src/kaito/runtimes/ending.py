@@ -7,6 +7,7 @@ describe` and our own conditions find it.
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from kaito.api.runtime import (
     ENV_TERMINATION_LOG,
@@ -15,6 +16,9 @@ from kaito.api.runtime import (
     ExitCode,
 )
 from kaito.base.errors import KaitoError
+
+_UNSHOWN: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
+"""Control characters: a column's name may hold what a terminal takes for a command."""
 
 
 class Ending(KaitoError):
@@ -28,7 +32,7 @@ class Ending(KaitoError):
     def line(self) -> str:
         """The message and the next step on one line."""
         text = f"{self}; {self.hint}" if self.hint else str(self)
-        return " ".join(text.split())
+        return " ".join(text.translate(_UNSHOWN).split())
 
 
 def write_ending(line: str) -> None:

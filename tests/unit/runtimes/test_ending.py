@@ -29,3 +29,8 @@ def test_a_long_message_is_cut_where_kubernetes_would_cut_it(
 def test_an_ending_is_one_line_with_its_hint() -> None:
     ending = Ending("bad\n  option", ExitCode.CONFIG, hint="remove it")
     assert ending.line == "bad option; remove it"
+
+
+def test_what_a_terminal_takes_for_a_command_is_left_out() -> None:
+    ending = Ending("its columns are \x1b]0;gone\x07, \x9bname", ExitCode.INVALID_DATA)
+    assert ending.line == "its columns are ]0;gone , name"

@@ -47,7 +47,7 @@ from kaito.controllers.workspace.tuning_service import decide_group_service
 from kaito.controllers.workspace.tuning_status import derive_tuning_status
 from kaito.controllers.workspace.tuning_verdict import DONE, Verdict, judge_job
 from kaito.kube.controller.decision import Action, Decision, Note, StatusWrite
-from kaito.planner.plan import Refusal
+from kaito.planner.plan import INSUFFICIENT_MEMORY, Refusal
 from kaito.provision.port import Wanted
 from kaito.render.placement import node_labels
 from kaito.render.tuning import TunedModel, is_same_work, render_job, work_hash
@@ -91,7 +91,7 @@ def _fold(observed: Observed, settings: WorkspaceSettings) -> _Outcome:
         return _refused(observed, config)
     planned = plan_tuning(observed, config, settings)
     if isinstance(planned, Refusal):
-        return _refused(observed, planned)
+        return _admitted(observed, planned) or _refused(observed, planned)
     return _run(observed, planned, settings)
 
 
@@ -168,6 +168,23 @@ def _going_on(observed: Observed) -> _Outcome | None:
         plan=status.plan,
         count=status.target_node_count,
     )
+
+
+def _admitted(observed: Observed, refusal: Refusal) -> _Outcome | None:
+    """Work that runs was judged before: that a later release reckons with more memory ends nothing.
+
+    What was refused for an edit stays refused.
+    """
+    job = observed.owned_job
+    told = conditions.find(observed.workspace.status.conditions, WORKSPACE_READY)
+    if job is None or told is None or refusal.reason != INSUFFICIENT_MEMORY:
+        return None
+    made_of = job.metadata.annotations.get(labels.TUNING_HASH, "")
+    if told.reason == refusal.reason or made_of != work_hash(
+        observed.workspace, observed.config_data
+    ):
+        return None
+    return _going_on(observed)
 
 
 def _refused(observed: Observed, refusal: Refusal) -> _Outcome:

@@ -1,5 +1,6 @@
 """A tuning Workspace's decisions: its Job, what it says of it, and what it never does twice."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from kaito.api.tuning_record import TuningRecord
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.kube.controller.decision import Create, Delete, Patch
+from kaito.planner.plan import INSUFFICIENT_MEMORY, Refusal
 
 URL = "https://example.com/train.jsonl"
 TUNING: Manifest = {
@@ -300,6 +302,25 @@ def test_settings_that_are_deleted_while_it_trains_change_nothing_for_the_traine
     end_job(world, "Complete")
     settled(world)
     assert state(world) == "Succeeded"
+
+
+def test_a_job_that_runs_is_not_refused_for_a_later_release_reckons_with_more_memory() -> None:
+    world = tuned_world()
+    start_pod(world, **RUNNING)
+    settled(world)
+    job = job_of(world)
+    world.settings = replace(
+        world.settings, tuning_planner=lambda _: Refusal(INSUFFICIENT_MEMORY, "does not fit")
+    )
+    settled(world)
+    assert (state(world), world.ready[1]) == ("Running", "Tuning")
+    live = world.objects[(str(WORKSPACES), KEY)]
+    live["metadata"]["generation"] = 2
+    live["tuning"] = {**TUNING, "input": {"urls": [f"{URL}.gz"]}}
+    settled(world)
+    settled(world)
+    assert world.ready[1] == INSUFFICIENT_MEMORY
+    assert job_of(world) == job
 
 
 def test_a_new_pod_or_an_edit_needs_the_settings_that_are_gone() -> None:

@@ -1,6 +1,7 @@
 """Every key of training_config.yaml on the libraries themselves: taken, or refused with words."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,27 @@ def test_a_word_with_a_part_to_fill_in_is_taken(value: str, is_taken: bool, tmp_
     line = judge("LoraConfig", "init_lora_weights", value, tmp_path)
 
     assert (line == "") is is_taken, line
+
+
+def test_a_users_fsdp_is_left_out_with_a_word_where_the_trainer_shares_the_model() -> None:
+    text = yaml.safe_dump(
+        {
+            "training_config": {
+                "TrainingArguments": {
+                    "fsdp": "full_shard auto_wrap",
+                    "fsdp_config": {"activation_checkpointing": True},
+                }
+            }
+        }
+    )
+    settings, pair = read_settings(text, "lora"), replace(MACHINE, ranks=2)
+    ways = [
+        apply_settings(
+            settings, replace(PLAN, shards=shards), pair, targets=("q_proj",), evaluates=False
+        )
+        for shards in (False, True)
+    ]
+
+    assert ["fsdp" in way.training for way in ways] == [True, False]
+    assert "fsdp_config" not in ways[1].training
+    assert [bool(way.notes) for way in ways] == [False, True]

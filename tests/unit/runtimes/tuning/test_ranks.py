@@ -8,6 +8,7 @@ import pytest
 from kaito.runtimes.tuning import ranks
 from kaito.runtimes.tuning.checkpoints import is_whole, mark_complete
 
+pytestmark = pytest.mark.extended
 JOB = "abc"
 CONTENT = b"0123456789"
 
@@ -39,6 +40,7 @@ def test_a_node_without_the_checkpoint_gets_it_and_one_that_has_it_keeps_it(
     checkpoint.mkdir(parents=True)
     (checkpoint / "model.bin").write_bytes(CONTENT)
     mark_complete(checkpoint, JOB)
+    written = (checkpoint / "model.bin").stat().st_mtime_ns
     other.mkdir()
     context = multiprocessing.get_context("spawn")
     started = [
@@ -51,6 +53,8 @@ def test_a_node_without_the_checkpoint_gets_it_and_one_that_has_it_keeps_it(
         one.join(timeout=120)
 
     assert [one.exitcode for one in started] == [0, 0, 0]
+    # The first rank reads it: written anew meanwhile, half of it could be lost.
+    assert (checkpoint / "model.bin").stat().st_mtime_ns == written
     assert is_whole(checkpoint, JOB)
     assert is_whole(other / "checkpoint-4", JOB)
     assert [path.name for path in other.iterdir()] == ["checkpoint-4"]
