@@ -150,9 +150,13 @@ def spied_wire(url: str) -> Iterator[tuple[str, SpiedWire]]:
         while True:
             try:
                 client, _ = listener.accept()
-                server = socket.create_connection((host, int(port)))
             except OSError:
                 return
+            try:
+                server = socket.create_connection((host, int(port)))
+            except OSError:
+                client.close()
+                continue
             for ends, is_request in (((client, server), True), ((server, client), False)):
                 thread = threading.Thread(
                     target=wire.forward, args=ends, kwargs={"is_request": is_request}, daemon=True

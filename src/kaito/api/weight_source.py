@@ -98,6 +98,8 @@ BUCKET_URL: Final = "s3://[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](/[A-Za-z0-9
 """A bucket and a folder in it, as a pattern that RE2 and Python read alike. The characters are
 those that Amazon calls safe for a key:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+BUCKET_REGION: Final = "[a-z0-9][a-z0-9-]{0,40}"
+"""It becomes part of a host's name at Amazon."""
 BUCKET_ENDPOINT: Final = "https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
 
@@ -109,9 +111,20 @@ def parse_bucket_url(
         raise UsageError(f"{url!r} names no bucket", hint="write s3://BUCKET or s3://BUCKET/FOLDER")
     if endpoint and re.fullmatch(BUCKET_ENDPOINT, endpoint) is None:
         raise UsageError(f"endpoint {endpoint!r} is no address", hint="write https://HOST:PORT")
+    if region and re.fullmatch(BUCKET_REGION, region) is None:
+        raise UsageError(f"region {region!r} is none", hint="write it as in eu-west-1")
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    folders = "/".join(part for part in prefix.split("/") if part)
-    return S3Source(bucket, folders, endpoint.rstrip("/"), region, is_sealed)
+    folders = [part for part in prefix.split("/") if part]
+    if {".", ".."} & set(folders):
+        raise UsageError(f"{url!r} has folders that lead elsewhere", hint="leave out . and ..")
+    return S3Source(bucket, "/".join(folders), _to_address(endpoint), region, is_sealed)
+
+
+def _to_address(endpoint: str) -> str:
+    """Without a slash at its end, and the host as it is signed and sent: in lower case."""
+    scheme, _, rest = endpoint.rstrip("/").partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.lower()}{slash}{path}" if host else ""
 
 
 def parse_source(text: str) -> WeightSource:

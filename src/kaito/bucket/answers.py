@@ -26,8 +26,11 @@ class Element:
     inner: list["Element"] = field(default_factory=list)
 
     def find(self, name: str) -> str:
-        """The text of the first element of that name directly in it; empty where there is none."""
-        return next((one.text.strip() for one in self.inner if one.name == name), "")
+        """The text of the first element of that name directly in it; empty where there is none.
+
+        All of it: white space at either end may be part of a key.
+        """
+        return next((one.text for one in self.inner if one.name == name), "")
 
     def all(self, name: str) -> Iterator["Element"]:
         """Those of that name directly in it."""
@@ -97,8 +100,7 @@ def parse_page(text: bytes) -> Page:
         StoredObject(key=one.find("Key"), size=_number(one.find("Size")), etag=one.find("ETag"))
         for one in root.all("Contents")
     )
-    is_cut = root.find("IsTruncated") == "true"
-    return Page(objects=found, following=root.find("NextContinuationToken") if is_cut else "")
+    return Page(objects=found, following=_following(root, "NextContinuationToken"))
 
 
 def parse_uploads(text: bytes, key: str) -> tuple[str, ...]:
@@ -120,8 +122,7 @@ def parse_parts(text: bytes) -> tuple[tuple[Part, ...], str]:
         )
         for one in root.all("Part")
     )
-    is_cut = root.find("IsTruncated") == "true"
-    return found, root.find("NextPartNumberMarker") if is_cut else ""
+    return found, _following(root, "NextPartNumberMarker")
 
 
 def parse_root(text: bytes, name: str) -> Element:
@@ -132,7 +133,17 @@ def parse_root(text: bytes, name: str) -> Element:
     return root
 
 
+def _following(root: Element, name: str) -> str:
+    """What asks for the next page; empty on the last, and only there."""
+    if root.find("IsTruncated").strip() != "true":
+        return ""
+    if not (following := root.find(name)).strip():
+        raise NotUnderstood(f"a page is not the last, and has no {name}")
+    return following
+
+
 def _number(text: str) -> int:
+    text = text.strip()
     if not (text.isascii() and text.isdigit()):
         raise NotUnderstood(f"{text[:40]!r} is no number")
     return int(text)

@@ -5,6 +5,7 @@ knows; at Amazon it is part of the host's name, but for names with dots, which n
 The region is what is asked for, or what the service says it is when it refuses.
 """
 
+import asyncio
 import hashlib
 import os
 import ssl
@@ -31,7 +32,7 @@ from kaito.bucket.answers import (
 from kaito.bucket.errors import BucketError
 from kaito.bucket.login import EMPTY_SHA256, Login, find_login
 from kaito.bucket.refusals import Refusal, parse_refusal, raise_refusal
-from kaito.registry.web import Ask, Transient, Web, open_web, to_reason
+from kaito.registry.web import ANSWER_SECONDS, Ask, Transient, Web, open_web, to_reason
 
 T = TypeVar("T")
 
@@ -96,7 +97,8 @@ class Bucket:
                 if response.status < 300 or response.status in call.expected:
                     yield response
                     return
-                refusal = parse_refusal(response.status, await _read(response), _lower(response))
+                said = await _read_refusal(response)
+                refusal = parse_refusal(response.status, said, _lower(response))
             if is_last or not self._follow(call, refusal):
                 self._refuse(refusal, call)
 
@@ -185,6 +187,7 @@ class Bucket:
             headers=headers,
             data=body.data if body is not None else None,
             is_bulk=call.is_bulk,
+            is_followed=False,  # another address wants another signature
         )
         async with self.web.open(ask) as response:
             yield response
@@ -216,7 +219,8 @@ def _read_trust(certificates: str) -> ssl.SSLContext | None:
         return None
     trust = ssl.create_default_context()
     try:
-        trust.load_verify_locations(cadata=certificates)
+        # A bundle's comments may be in any language; certificates are ASCII.
+        trust.load_verify_locations(cadata=certificates.encode("ascii", "ignore").decode())
     except ssl.SSLError as error:
         raise BucketError(
             "ca.crt of the Secret holds no certificate", reason="login", hint="it is a PEM file"
@@ -234,6 +238,15 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     if len(text) > MAX_BYTES:
         raise BucketError("the answer of the service is endless", reason="endpoint")
     return text
+
+
+async def _read_refusal(response: aiohttp.ClientResponse) -> bytes:
+    """The words of a refusal; nobody else guards those of a bulk request against silence."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await _read(response)
+    except TimeoutError as error:
+        raise Transient(to_reason(error)) from error
 
 
 def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -16,7 +16,7 @@ _TRANSIENT: Final = frozenset(
     {
         *("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling"),
         *("OperationAborted", "XMinioServerNotInitialized", "BadDigest", "IncompleteBody"),
-        *("XAmzContentSHA256Mismatch",),
+        *("XAmzContentSHA256Mismatch", "TemporaryRedirect"),
     }
 )
 _REASONS: Final[dict[str, Reason]] = {
@@ -76,8 +76,8 @@ def parse_refusal(status: int, text: bytes, headers: dict[str, str]) -> Refusal:
     if found.name != "Error":
         return Refusal(status=status, region=region)
     said = " ".join(found.find("Message").split())[:_MAX_SAID]
-    region = region or found.find("Region")
-    return Refusal(status=status, code=found.find("Code"), said=said, region=region)
+    region = region or found.find("Region").strip()
+    return Refusal(status=status, code=found.find("Code").strip(), said=said, region=region)
 
 
 def raise_refusal(

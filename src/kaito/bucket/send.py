@@ -1,8 +1,9 @@
 """Local files into a folder of a bucket: what is there is not sent, what was cut goes on.
 
-A small file is one request. A large one goes in parts, several at a time; after a crash the service
-is asked which it has, and those whose content is ours stay. A file counts as there when its size
-and the checksum that was noted with it are ours.
+A small file is one request. A large one goes in parts, several at a time; after a crash an upload
+that is known to be of this very content goes on: the service is asked which parts it has, and those
+whose content is ours stay. A file counts as there when its size and the checksum that was noted
+with it are ours; so no upload that somebody else began is ever completed.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
 
@@ -13,20 +14,25 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+import aiohttp
+
 from kaito.base.quantity import MIB
-from kaito.bucket.answers import Part, parse_parts, parse_uploads
+from kaito.bucket.answers import MAX_BYTES, Part, parse_parts, parse_uploads
+from kaito.bucket.begun import Begun, read_begun, write_begun
 from kaito.bucket.client import Body, Bucket, Call
 from kaito.bucket.errors import BucketError
 from kaito.bucket.stretch import Stretch
 from kaito.registry.download import first_error
 from kaito.registry.errors import RegistryError
 from kaito.registry.progress import Progress
-from kaito.registry.web import FRUITLESS_TRIES, Transient, to_unreachable
+from kaito.registry.web import FRUITLESS_TRIES, Transient, to_reason, to_unreachable
 
 PART_BYTES: Final = 64 * MIB
 MAX_PARTS: Final = 9_000
 """The protocol's limit is 10,000."""
 SILENCE_SECONDS: Final = 120.0
+ASSEMBLY_SECONDS: Final = 120.0
+"""The longest silence of a service that puts parts together."""
 _PARALLEL: Final = 4
 _NOTED: Final = "x-amz-meta-kaito-sha256"
 _MAX_PAGES: Final = 20
@@ -42,8 +48,17 @@ class Outgoing:
     sha256: str
 
 
-async def send_files(bucket: Bucket, files: Sequence[Outgoing], progress: Progress) -> None:
+async def send_files(
+    bucket: Bucket, files: Sequence[Outgoing], progress: Progress, *, journal: Path | None = None
+) -> None:
     """Make the files part of the folder.
+
+    Args:
+        bucket: with the folder.
+        files: what to send, one after the other.
+        progress: told of every byte.
+        journal: the file that remembers an upload, of one process at a time; without one a large
+            file that was cut is sent anew.
 
     Raises:
         RegistryError: what the first file that failed failed of. The rest can be gone on with.
@@ -59,7 +74,7 @@ async def send_files(bucket: Bucket, files: Sequence[Outgoing], progress: Progre
     progress.start(total=total, done=sum(file.size for file in kept))
     for file in missing:
         try:
-            await _Sending(bucket, file, progress).send()
+            await _Sending(bucket, file, progress, journal).send()
         except* RegistryError as failures:
             raise first_error(failures) from failures
 
@@ -69,16 +84,20 @@ async def _is_ours(bucket: Bucket, file: Outgoing) -> bool:
         action="s3:GetObject", method="HEAD", key=bucket.key(file.name), expected=(403, 404)
     )
     _, headers = await bucket.ask_with_headers(call)
-    return headers.get(_NOTED) == file.sha256
+    is_as_long = headers.get("content-length") == str(file.size)
+    return is_as_long and headers.get(_NOTED) == file.sha256
 
 
 class _Sending:
     """One file on its way."""
 
-    def __init__(self, bucket: Bucket, file: Outgoing, progress: Progress) -> None:
+    def __init__(
+        self, bucket: Bucket, file: Outgoing, progress: Progress, journal: Path | None
+    ) -> None:
         self._bucket = bucket
         self._file = file
         self._progress = progress
+        self._journal = journal
         self._key = bucket.key(file.name)
         self._slots = asyncio.Semaphore(_PARALLEL)
         size = -(-file.size // MAX_PARTS)
@@ -100,23 +119,31 @@ class _Sending:
         await self._complete(upload, [task.result() for task in tasks])
 
     async def _resume(self) -> tuple[str, dict[int, Part]]:
-        """The newest upload under way and what it has, or a new one; older ones are ended."""
+        """The upload of this content that is under way and what it has, or a new one.
+
+        Any other of this key is ended: the checksum that was noted with it may be another's.
+        """
+        found = read_begun(self._journal)
+        own = found.upload if found is not None and found == self._begun(found.upload) else ""
+        for upload in await self._list_uploads():
+            if upload != own:
+                await self._abort(upload)
+        if not own:
+            return await self._begin(), {}
+        try:
+            return own, await self._list_parts(own)
+        except BucketError:
+            await self._abort(own)
+            return await self._begin(), {}
+
+    async def _list_uploads(self) -> tuple[str, ...]:
         query = (("uploads", ""), ("prefix", self._key))
         call = Call(action="s3:ListBucketMultipartUploads", query=query)
         try:
             answer = await self._bucket.ask(call)
-            found = self._bucket.understand(lambda text: parse_uploads(text, self._key), answer)
+            return self._bucket.understand(lambda text: parse_uploads(text, self._key), answer)
         except BucketError:
-            found = ()  # who may not look, or cannot, may still send
-        for stale in found[1:]:
-            await self._abort(stale)
-        if not found:
-            return await self._begin(), {}
-        try:
-            return found[0], await self._list_parts(found[0])
-        except BucketError:
-            await self._abort(found[0])
-            return await self._begin(), {}
+            return ()  # who may not look, or cannot, may still send
 
     async def _begin(self) -> str:
         call = Call(
@@ -124,7 +151,18 @@ class _Sending:
             headers={_NOTED: self._file.sha256},
         )  # fmt: skip
         answer = await self._bucket.ask(call)
-        return self._bucket.require(answer, "InitiateMultipartUpload", call).find("UploadId")
+        upload = self._bucket.require(answer, "InitiateMultipartUpload", call).find("UploadId")
+        # Before any part is sent: what is not known here is ended by the next try.
+        write_begun(self._journal, self._begun(upload))
+        return upload
+
+    def _begun(self, upload: str) -> Begun:
+        return Begun(
+            upload=upload,
+            target=self._bucket.describe(self._key),
+            sha256=self._file.sha256,
+            part_bytes=self._part_bytes,
+        )
 
     async def _abort(self, upload: str) -> None:
         call = Call(
@@ -205,14 +243,38 @@ class _Sending:
             key=self._key,
             query=(("uploadId", upload),),
             body=Body.of(text.encode()),
+            is_bulk=True,
         )
 
         async def attempt() -> None:
-            answer = await self._bucket.ask(call)
             # The service says 200 before it has put the parts together.
-            self._bucket.require(answer, "CompleteMultipartUpload", call)
+            self._bucket.require(await self._ask_patiently(call), "CompleteMultipartUpload", call)
 
-        await self._bucket.insist(attempt, self._bucket.describe(self._key))
+        try:
+            await self._bucket.insist(attempt, self._bucket.describe(self._key))
+        except BucketError as error:
+            # The answer to the try that put them together may have been lost.
+            if error.reason != "not found" or not await _is_ours(self._bucket, self._file):
+                raise
+
+    async def _ask_patiently(self, call: Call) -> bytes:
+        """The answer to one try; a slow service sends white space now and then."""
+        text, now = b"", asyncio.get_running_loop().time
+        try:
+            async with (
+                asyncio.timeout(ASSEMBLY_SECONDS) as guard,
+                self._bucket.open(call) as response,
+            ):
+                async for chunk in response.content.iter_any():
+                    guard.reschedule(now() + ASSEMBLY_SECONDS)
+                    text += chunk
+                    if len(text) > MAX_BYTES:
+                        raise BucketError("the answer of the service is endless", reason="endpoint")
+        except TimeoutError as error:
+            raise Transient(f"the service said nothing for {ASSEMBLY_SECONDS:.0f} s") from error
+        except aiohttp.ClientError as error:
+            raise Transient(to_reason(error)) from error
+        return text
 
 
 async def _is_same(there: Part, stretch: Stretch) -> bool:

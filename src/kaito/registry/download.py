@@ -231,11 +231,15 @@ async def _adopt(partial: PartialFolder, pieces: Sequence[Piece]) -> None:
     for name in dict.fromkeys(piece.name for piece in pieces):
         own = [piece for piece in pieces if piece.name == name]
         grown, target = partial.path(name), partial.target(name)
+        total = sum(piece.size for piece in own)
+        if grown.exists() and grown.stat().st_size > total:
+            # Begun when there was more of it: the checksum ends where the pieces do.
+            os.truncate(grown, total)
         if grown.exists() or (target.is_file() and all(map(partial.is_good, own))):
             continue
         for piece in own:
             partial.forget(piece)
-        if not target.is_file() or target.stat().st_size != sum(piece.size for piece in own):
+        if not target.is_file() or target.stat().st_size != total:
             continue
         good = [piece for piece in own if piece.digest and await _holds(target, piece)]
         if len(good) < len(own):

@@ -60,6 +60,8 @@ class Ask:
     """Whoever reads the body guards it against silence."""
     expected: tuple[int, ...] = ()
     """Statuses of 400 and above that are answers all the same, for who judges them."""
+    is_followed: bool = True
+    """Whether a redirect leads on; else it is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Web:
             async with await self._ask(ask, url, headers) as response:
                 target = response.headers.get("Location")
                 is_moved = response.status in _MOVED and ask.method in {"GET", "HEAD"}
-                if not (is_moved and target):
+                if not (is_moved and target and ask.is_followed):
                     yield response
                     return
             following = url.join(URL(target, encoded=True))

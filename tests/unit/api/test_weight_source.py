@@ -56,6 +56,15 @@ def test_a_bucket_has_a_name_that_services_take(url: str) -> None:
     assert caught.value.hint == "write s3://BUCKET or s3://BUCKET/FOLDER"
 
 
+def test_a_host_is_written_as_it_is_signed_and_nothing_leads_to_another_one() -> None:
+    found = parse_bucket_url("s3://models/a", endpoint="https://MinIO.Example.com:9000/Path/")
+    assert found.endpoint == "https://minio.example.com:9000/Path"
+    with pytest.raises(UsageError, match=r"region 'x\.host/' is none"):
+        parse_bucket_url("s3://models/a", region="x.host/")
+    with pytest.raises(UsageError, match="lead elsewhere"):
+        parse_bucket_url("s3://models/../other")
+
+
 def test_an_endpoint_is_an_address_and_slashes_around_a_folder_are_nothing() -> None:
     assert parse_bucket_url("s3://models//phi/4/").prefix == "phi/4"
     with pytest.raises(UsageError, match="is no address"):

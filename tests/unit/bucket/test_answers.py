@@ -25,6 +25,21 @@ def test_a_listing_is_its_objects_and_what_asks_for_the_next_page() -> None:
     assert parse_page(PAGE % b"false").following == ""
 
 
+def test_white_space_is_part_of_a_key() -> None:
+    page = parse_page(
+        b"<ListBucketResult><Contents><Key> a </Key><Size> 7\n</Size></Contents></ListBucketResult>"
+    )
+    assert page.objects == (StoredObject(key=" a ", size=7),)
+
+
+def test_a_page_that_is_not_the_last_says_what_asks_for_the_next() -> None:
+    told = b"<%s><IsTruncated>true</IsTruncated></%s>"
+    with pytest.raises(NotUnderstood, match="NextContinuationToken"):
+        parse_page(told % (b"ListBucketResult", b"ListBucketResult"))
+    with pytest.raises(NotUnderstood, match="NextPartNumberMarker"):
+        parse_parts(told % (b"ListPartsResult", b"ListPartsResult"))
+
+
 def test_uploads_are_those_of_the_very_key_the_newest_first() -> None:
     text = b"<ListMultipartUploadsResult>%s</ListMultipartUploadsResult>"
     one = b"<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiated>%s</Initiated></Upload>"

@@ -1,7 +1,9 @@
 """What a bucket refuses, as one line that says what to mend; and what is asked again instead."""
 
+import asyncio
 import hashlib
 import json
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from bucket_server import REGION, BucketServer
+from bucket_server import REGION, BucketServer, spied_wire
 
 from kaito.api.runtime import ENV_BUCKET_CA
 from kaito.api.weight_source import S3Source
@@ -25,7 +27,7 @@ from kaito.bucket.send import Outgoing, send_files
 from kaito.local.apiserver.pki import ensure_pki
 from kaito.registry.errors import RegistryError
 from kaito.registry.progress import Unwatched
-from kaito.registry.web import Web, open_web
+from kaito.registry.web import Transient, Web, open_web
 
 Make = Callable[..., S3Source]
 
@@ -200,6 +202,30 @@ async def test_without_a_login_requests_go_unsigned(monkeypatch: pytest.MonkeyPa
     assert caught.value.hint.startswith("no login was found: name a Secret")
 
 
+async def test_a_refusal_that_falls_silent_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kaito.bucket.client.ANSWER_SECONDS", 0.2)
+    over = asyncio.Event()
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=400, headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await over.wait()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", stall)
+    async with TestServer(app, host="127.0.0.1") as server:
+        source = S3Source("b-1", "p", f"http://127.0.0.1:{server.port}")
+        call = Call(action="s3:GetObject", key="p/x", is_bulk=True)
+        async with open_bucket(source, SystemClock()) as bucket, asyncio.timeout(5):
+            with pytest.raises(Transient, match="sent nothing"):
+                async with bucket.open(call):
+                    pass
+        over.set()
+
+
 async def test_a_role_whose_token_is_missing_is_a_login_that_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -231,10 +257,29 @@ async def test_a_service_with_a_certificate_of_an_own_authority_is_trusted_where
     try:
         with pytest.raises(RegistryError, match="its certificate is not trusted"):
             await list_files()
-        monkeypatch.setenv(ENV_BUCKET_CA, files.ca.read_text())
+        monkeypatch.setenv(ENV_BUCKET_CA, "# Főtanúsítvány\n" + files.ca.read_text())
         await list_files()
         monkeypatch.setenv(ENV_BUCKET_CA, "-----BEGIN CERTIFICATE-----")
         with pytest.raises(BucketError, match="holds no certificate"):
             await list_files()
     finally:
         await server.close()
+
+
+def test_a_wire_outlives_a_server_that_is_away() -> None:
+    """Else one refused connection would leave every later one of a test without an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as away:
+        port = away.getsockname()[1]
+    with spied_wire(f"http://127.0.0.1:{port}") as (url, _):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=5) as client:
+            assert client.recv(1) == b""
+        with (
+            socket.create_server(("127.0.0.1", port)) as back,
+            socket.create_connection(address, timeout=5) as client,
+        ):
+            back.settimeout(5)
+            server, _ = back.accept()
+            with server:
+                server.sendall(b"!")
+                assert client.recv(1) == b"!"

@@ -144,3 +144,22 @@ async def test_a_disk_without_room_says_how_much_is_missing(
         with pytest.raises(RegistryError, match="are needed") as caught:
             await fetch_content(bucket, Content(pieces=large), tmp_path, Unwatched())
     assert caught.value.kind == "disk"
+
+
+async def test_of_an_object_that_became_shorter_no_more_is_kept_than_there_is(
+    server: BucketServer, make_bucket: Make, tmp_path: Path
+) -> None:
+    shorter = os.urandom(5 * MIB)
+    source = make_bucket(b__bin=os.urandom(20 * MIB))
+    with spied_wire(server.url) as (url, wire):
+        cut = msgspec.structs.replace(source, endpoint=url)
+        wire.limit = lambda wire: wire.answered > 12 * MIB
+        async with open_bucket(cut, SystemClock()) as bucket:
+            bucket.web = replace(bucket.web, backoff=Backoff(base=0.01, cap=0.01))
+            content = await find(bucket)
+            with pytest.raises(RegistryError):
+                await fetch_content(bucket, content, tmp_path, Unwatched())
+    server.put(source, "b.bin", shorter)
+    async with open_bucket(source, SystemClock()) as bucket:
+        await fetch_content(bucket, await find(bucket), tmp_path, Unwatched())
+    assert (tmp_path / "b.bin").read_bytes() == shorter

@@ -1,8 +1,10 @@
 """Local files into a bucket: what is there is not sent, what was cut goes on, part by part."""
 
+import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +18,15 @@ from kaito.api.weight_source import S3Source
 from kaito.base.backoff import Backoff
 from kaito.base.clock import SystemClock
 from kaito.bucket import send
-from kaito.bucket.client import open_bucket
+from kaito.bucket.begun import Begun, read_begun, write_begun
+from kaito.bucket.client import Bucket, open_bucket
 from kaito.bucket.errors import BucketError
 from kaito.bucket.send import Outgoing, send_files
 from kaito.registry.errors import RegistryError
 from kaito.registry.progress import Unwatched
 
 Make = Callable[..., S3Source]
+Complete = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MIB = 1 << 20
 PART = 6 * MIB
 
@@ -88,7 +92,7 @@ async def test_parts_that_are_there_are_not_sent_again(
         ) as bucket:
             bucket.web = replace(bucket.web, backoff=Backoff(base=0.01, cap=0.01))
             with pytest.raises(RegistryError):
-                await send_files(bucket, [file], Unwatched())
+                await send_files(bucket, [file], Unwatched(), journal=tmp_path / "journal")
     client = server.client()
     (upload,) = client.list_multipart_uploads(Bucket=source.bucket)["Uploads"]
     there = client.list_parts(
@@ -99,7 +103,7 @@ async def test_parts_that_are_there_are_not_sent_again(
         async with open_bucket(
             msgspec.structs.replace(source, endpoint=url), SystemClock()
         ) as bucket:
-            await send_files(bucket, [file], Unwatched())
+            await send_files(bucket, [file], Unwatched(), journal=tmp_path / "journal")
         assert wire.sent < (8 - len(there)) * PART + MIB
     assert server.read(source, "b.bin") == content
     assert "Uploads" not in client.list_multipart_uploads(Bucket=source.bucket)
@@ -121,6 +125,45 @@ async def test_parts_of_another_content_are_replaced_and_old_uploads_ended(
     assert "Uploads" not in client.list_multipart_uploads(Bucket=source.bucket)
 
 
+@pytest.mark.parametrize("begun", ["by this process", "by one that is gone"])
+async def test_an_upload_that_was_begun_for_another_content_is_never_completed(
+    server: BucketServer, make_bucket: Make, tmp_path: Path, begun: str
+) -> None:
+    """Though the parts that it has are of both: the checksum noted with it is the other's."""
+    source, journal = make_bucket(), tmp_path / "journal"
+    client, key, start = server.client(), "models/tiny/b.bin", os.urandom(PART)
+    old = outgoing(tmp_path, "b.bin", start + bytes(PART))
+    upload = client.create_multipart_upload(
+        Bucket=source.bucket, Key=key, Metadata={"kaito-sha256": old.sha256}
+    )["UploadId"]
+    client.upload_part(Bucket=source.bucket, Key=key, UploadId=upload, PartNumber=1, Body=start)
+    if begun == "by this process":
+        target = f"s3://{source.bucket}/{key}"
+        note = Begun(upload=upload, target=target, sha256=old.sha256, part_bytes=PART)
+        write_begun(journal, note)
+    new = outgoing(tmp_path, "b.bin", start + os.urandom(PART))
+    async with open_bucket(source, SystemClock()) as bucket:
+        await send_files(bucket, [new], Unwatched(), journal=journal)
+    noted = client.head_object(Bucket=source.bucket, Key=key)["Metadata"]
+    assert noted == {"kaito-sha256": new.sha256}
+    assert server.read(source, "b.bin") == new.path.read_bytes()
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=source.bucket)
+
+
+async def test_an_upload_that_is_known_but_gone_begins_anew(
+    server: BucketServer, make_bucket: Make, tmp_path: Path
+) -> None:
+    source, journal = make_bucket(), tmp_path / "journal"
+    file = outgoing(tmp_path, "b.bin", os.urandom(PART + 1))
+    target = f"s3://{source.bucket}/models/tiny/b.bin"
+    begun = Begun(upload="gone", target=target, sha256=file.sha256, part_bytes=PART)
+    write_begun(journal, begun)
+    async with open_bucket(source, SystemClock()) as bucket:
+        await send_files(bucket, [file], Unwatched(), journal=journal)
+    assert server.read(source, "b.bin") == file.path.read_bytes()
+    assert read_begun(journal) != begun
+
+
 async def test_a_file_that_becomes_shorter_meanwhile_is_not_sent(
     make_bucket: Make, tmp_path: Path
 ) -> None:
@@ -131,12 +174,11 @@ async def test_a_file_that_becomes_shorter_meanwhile_is_not_sent(
     assert caught.value.kind == "disk"
 
 
-async def test_an_error_under_a_good_status_is_an_error(tmp_path: Path) -> None:
-    told = "<Error><Code>InternalError</Code><Message>m</Message></Error>"
-    full = "<Error><Code>QuotaExceeded</Code><Message>m</Message></Error>"
-    completions = [told, full]
+@asynccontextmanager
+async def a_service(complete: Complete) -> AsyncIterator[Bucket]:
+    """One that takes every part, does not list uploads, and completes them as it is told."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         await request.read()
         if request.method == "PUT":
             return web.Response(headers={"ETag": '"e"'})
@@ -148,7 +190,7 @@ async def test_an_error_under_a_good_status_is_an_error(tmp_path: Path) -> None:
             text = "<UploadId>u</UploadId>"
             name = "InitiateMultipartUploadResult"
             return web.Response(text=f"<{name}>{text}</{name}>")
-        return web.Response(text=completions.pop(0))
+        return await complete(request)
 
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{tail:.*}", answer)
@@ -156,9 +198,91 @@ async def test_an_error_under_a_good_status_is_an_error(tmp_path: Path) -> None:
         source = S3Source("b-1", "p", str(server.make_url("/")).rstrip("/"))
         async with open_bucket(source, SystemClock()) as bucket:
             bucket.web = replace(bucket.web, backoff=Backoff(base=0.01, cap=0.01))
-            with pytest.raises(BucketError) as caught:
-                await send_files(
-                    bucket, [outgoing(tmp_path, "b.bin", bytes(PART + 1))], Unwatched()
-                )
+            yield bucket
+
+
+def refusing(code: str, status: int = 200) -> web.Response:
+    text = f"<Error><Code>{code}</Code><Message>m</Message></Error>"
+    return web.Response(text=text, status=status)
+
+
+async def test_an_error_under_a_good_status_is_an_error(tmp_path: Path) -> None:
+    codes = ["InternalError", "QuotaExceeded"]
+
+    async def complete(_: web.Request) -> web.Response:
+        return refusing(codes.pop(0))
+
+    async with a_service(complete) as bucket:
+        with pytest.raises(BucketError) as caught:
+            await send_files(bucket, [outgoing(tmp_path, "b.bin", bytes(PART + 1))], Unwatched())
     assert caught.value.reason == "full"
-    assert completions == [], "the first passed, and was asked again"
+    assert codes == [], "the first passed, and was asked again"
+
+
+async def test_a_completion_is_tried_as_often_as_any_other_question(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def complete(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        return refusing("InternalError") if len(asked) % 2 else refusing("SlowDown", 503)
+
+    async with a_service(complete) as bucket:
+        with pytest.raises(RegistryError) as caught:
+            await send_files(bucket, [outgoing(tmp_path, "b.bin", bytes(PART + 1))], Unwatched())
+    assert caught.value.kind == "unreachable"
+    assert len(asked) == 5
+
+
+@pytest.mark.parametrize("noted", ["ours", "another's"])
+async def test_an_upload_whose_completion_was_not_heard_is_looked_for(
+    tmp_path: Path, noted: str
+) -> None:
+    file = outgoing(tmp_path, "b.bin", bytes(PART + 1))
+    sha256 = file.sha256 if noted == "ours" else "0" * 64
+    asked: list[str] = []
+
+    async def complete(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        if request.method == "HEAD":
+            headers = {"Content-Length": str(file.size), "x-amz-meta-kaito-sha256": sha256}
+            return web.Response(headers=headers)
+        if len(asked) == 1:
+            assert request.transport is not None
+            request.transport.close()
+        return refusing("NoSuchUpload", 404)
+
+    async with a_service(complete) as bucket:
+        if noted == "ours":
+            await send_files(bucket, [file], Unwatched())
+        else:
+            with pytest.raises(BucketError, match="NoSuchUpload"):
+                await send_files(bucket, [file], Unwatched())
+    assert asked == ["POST", "POST", "HEAD"]
+
+
+async def test_a_service_may_take_its_time_to_put_parts_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it says something: white space, before the answer."""
+    monkeypatch.setattr("kaito.registry.web.ANSWER_SECONDS", 0.35)
+    monkeypatch.setattr(send, "ASSEMBLY_SECONDS", 1.5)
+    asked: list[str] = []
+    is_asked_again = asyncio.Event()
+
+    async def complete(request: web.Request) -> web.StreamResponse:
+        asked.append(request.method)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if len(asked) == 1:
+            await is_asked_again.wait()
+            return response
+        is_asked_again.set()
+        for _ in range(4):  # together longer than the limit, each of them much shorter
+            await response.write(b"\n ")
+            await asyncio.sleep(0.4)
+        await response.write(b"<CompleteMultipartUploadResult/>")
+        return response
+
+    async with a_service(complete) as bucket:
+        await send_files(bucket, [outgoing(tmp_path, "b.bin", bytes(PART + 1))], Unwatched())
+    assert len(asked) == 2, "who says nothing is asked again"

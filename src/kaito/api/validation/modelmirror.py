@@ -20,7 +20,7 @@ from kaito.api.rules import (
 )
 from kaito.api.validation.judging import broken, judge
 from kaito.api.validation.surroundings import Surroundings
-from kaito.api.weight_source import BUCKET_ENDPOINT, BUCKET_URL
+from kaito.api.weight_source import BUCKET_ENDPOINT, BUCKET_REGION, BUCKET_URL
 from kaito.base.quantity import parse_quantity
 
 _ANYWHERE = Surroundings()
@@ -96,6 +96,15 @@ MODELMIRROR_RULES: tuple[Rule, ...] = (
         blames="storage.bucket.endpoint",
         message="must be the service's own address, such as https://minio.example.com:9000",
         shows="storage.bucket.endpoint",
+    ),
+    Rule(
+        path="spec",
+        expression=implies(
+            Filled("storage.bucket.region"), Matches("storage.bucket.region", BUCKET_REGION)
+        ),
+        blames="storage.bucket.region",
+        message="must be a region such as eu-west-1",
+        shows="storage.bucket.region",
     ),
     Rule(
         path="spec",

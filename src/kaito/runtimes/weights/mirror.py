@@ -45,6 +45,7 @@ async def fill_mirror(arguments: MirrorArguments, *, clock: Clock, reporter: Rep
             if not arguments.source:
                 await _require_model(bucket)
             elif not await _is_filled(bucket, arguments):
+                await _require_own(bucket, arguments)
                 await _fill(bucket, arguments, clock, reporter)
     except SourceFailed as error:
         raise Ending(f"{source.url}: {error}", ExitCode.INVALID_DATA) from error
@@ -80,6 +81,28 @@ async def _is_filled(bucket: Bucket, arguments: MirrorArguments) -> bool:
     return inventory.source in arguments.source
 
 
+async def _require_own(bucket: Bucket, arguments: MirrorArguments) -> None:
+    """Never write over another model: pods that read it would serve this one in its name."""
+    if INVENTORY not in await bucket.list_files():
+        return
+    try:
+        there = (await read_inventory(bucket)).source
+    except BucketError as error:
+        if error.reason == "damaged":
+            return
+        raise
+    if _model_of(there) not in map(_model_of, arguments.source):
+        raise SourceFailed(
+            f"the folder holds {there or 'the weights of another mirror'}; give this mirror a "
+            "folder of its own, or empty the folder"
+        )
+
+
+def _model_of(source: str) -> str:
+    """A source without its revision: another one of the same model takes the place of the first."""
+    return source.partition("@")[0]
+
+
 async def _fill(
     bucket: Bucket, arguments: MirrorArguments, clock: Clock, reporter: Reporter
 ) -> None:
@@ -88,7 +111,8 @@ async def _fill(
     record = await asyncio.to_thread(read_record, folder)
     assert record is not None, "a complete folder has its record"
     await remove_inventory(bucket)
-    await send_files(bucket, _outgoing(folder, record), reporter.pushing)
+    journal = folder.with_name(f".{folder.name}.upload")
+    await send_files(bucket, _outgoing(folder, record), reporter.pushing, journal=journal)
     inventory = Inventory(
         source=record.source,
         revision=record.revision,

@@ -92,16 +92,31 @@ async def test_a_file_that_was_taken_away_or_cut_is_put_back(
     assert server.read(source, "config.json") == (model / "config.json").read_bytes()
 
 
-async def test_a_mirror_of_another_source_is_filled_anew(
+async def test_another_revision_takes_the_place_of_the_one_before(
+    server: BucketServer, make: Make, model: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    source = make(None)
+    first, second = (shutil.copytree(model, tmp_path / f"model@{number}") for number in (1, 2))
+    await fill(source, reporter, tmp_path / "a", first)
+    (second / "tokenizer.json").write_text('{"another": 1}')
+    await fill(source, reporter, tmp_path / "b", second)
+    assert server.read(source, "tokenizer.json") == b'{"another": 1}'
+    assert json.loads(server.read(source, INVENTORY))["source"] == f"folder:{second}"
+
+
+async def test_another_mirrors_model_is_not_written_over(
     server: BucketServer, make: Make, model: Path, reporter: Reporter, tmp_path: Path
 ) -> None:
     source = make(None)
     await fill(source, reporter, tmp_path / "a", model)
     other = shutil.copytree(model, tmp_path / "other")
     (other / "tokenizer.json").write_text('{"another": 1}')
-    await fill(source, reporter, tmp_path / "b", other)
-    assert server.read(source, "tokenizer.json") == b'{"another": 1}'
-    assert json.loads(server.read(source, INVENTORY))["source"] == f"folder:{other}"
+    with pytest.raises(Ending, match="give this mirror a folder of its own") as caught:
+        await fill(source, reporter, tmp_path / "b", other)
+    assert caught.value.code is ExitCode.INVALID_DATA
+    assert str(model) in str(caught.value)
+    assert server.read(source, "tokenizer.json") == (model / "tokenizer.json").read_bytes()
+    assert INVENTORY in server.names(source)
 
 
 async def test_of_a_folder_that_somebody_filled_only_a_models_files_are_taken(
