@@ -281,6 +281,7 @@ async def test_more_adapters_than_fit_one_batch_are_all_answered(
     await wait_until_served(server)
 
 
+@pytest.mark.extended
 async def test_transformers_serves_base_and_adapters_in_turns(
     transformers: Adapted, tmp_path: Path
 ) -> None:
