@@ -24,8 +24,6 @@ from kaito.local.node.waiting import ends_within
 
 _LONGEST_OUTPUT = 10 * 1024
 """Bytes of a probe's output that are kept (the kubelet's limit)."""
-
-
 _SANDBOX_WITHIN = 5.0
 """Seconds for a container's mounts to be there; then a command makes its own."""
 
@@ -80,15 +78,22 @@ class Commands:
         identity = self._runtime.files(run).read_identity()
         if identity is None or not self._nsenter:
             return View(spec.sandbox, {})
-        inside = self._wait_inside(run, identity.main)
-        await ends_within(self._clock, _SANDBOX_WITHIN, inside)
-        entered = open_view(self._nsenter, find_inner(identity.main), cwd=spec.cwd)
+        # A container counts as started when its sandbox does, milliseconds before its program.
+        inner = find_inner(identity.main) or await self._wait_inside(run, identity.main)
+        entered = open_view(self._nsenter, inner, cwd=spec.cwd) if inner else None
         return entered or View(spec.sandbox, {})
 
-    async def _wait_inside(self, run: RunId, main: int) -> None:
-        # A container counts as started when its sandbox does, milliseconds before its program.
-        while not (find_inner(main) or self._runtime.has_ended(run)):
-            await self._clock.sleep(0.01)
+    async def _wait_inside(self, run: RunId, main: int) -> int:
+        found = 0
+
+        async def look() -> None:
+            nonlocal found
+            while not (found or self._runtime.has_ended(run)):
+                await self._clock.sleep(0.01)
+                found = find_inner(main)
+
+        await ends_within(self._clock, _SANDBOX_WITHIN, look())
+        return found
 
     async def run(self, run: RunId, command: Sequence[str], *, within: float) -> Result:
         """Run a command to its end, or kill it when the time is over."""

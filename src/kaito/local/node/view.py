@@ -52,19 +52,24 @@ def find_inner(main: int) -> int:
 
 
 def open_view(nsenter: str, inner: int, *, cwd: str) -> View | None:
-    """The view of the container's process `inner`; None where it may not be entered."""
+    """The view of the container's process `inner`; None where it has ended or is not ours to enter.
+
+    Its descriptors are the caller's to close.
+    """
     mounts = f"/proc/{inner}/ns/mnt"
+    final = f"/proc/{inner}/ns/user"
     enter = (nsenter, "--preserve-credentials")
     try:
+        namespace = Path(final).stat().st_ino
         owner = _open_owner(mounts)
     except OSError:
         return None
-    if _is_same(f"/proc/self/fd/{owner}", "/proc/self/ns/user"):
+    outermost = os.fstat(owner).st_ino
+    if outermost == Path("/proc/self/ns/user").stat().st_ino:
         os.close(owner)
         return View((nsenter, f"--mount={mounts}", "--", *IN_FOLDER, cwd), {})
     outer = (*enter, f"--user=/proc/self/fd/{_OWNER}", f"--mount={mounts}", "--")
-    final = f"/proc/{inner}/ns/user"
-    nested = () if _is_same(f"/proc/self/fd/{owner}", final) else (*enter, f"--user={final}", "--")
+    nested = () if outermost == namespace else (*enter, f"--user={final}", "--")
     return View((*outer, *nested, *IN_FOLDER, cwd), {_OWNER: owner})
 
 
@@ -74,7 +79,3 @@ def _open_owner(mounts: str) -> int:
         return fcntl.ioctl(fd, _NS_GET_USERNS)
     finally:
         os.close(fd)
-
-
-def _is_same(one: str, other: str) -> bool:
-    return Path(one).stat().st_ino == Path(other).stat().st_ino
