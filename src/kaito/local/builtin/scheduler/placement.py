@@ -8,6 +8,7 @@ from kaito.api import labels
 from kaito.api.core import Node, Pod
 from kaito.local.builtin.scheduler import affinity, taints
 from kaito.local.builtin.scheduler.amounts import requested
+from kaito.local.builtin.scheduler.apart import Neighbours, tell_forbidden
 from kaito.local.builtin.scheduler.ledger import Ledger, machine_of
 
 _OWN_NAMES = frozenset({"", "default-scheduler"})
@@ -46,26 +47,48 @@ def is_waiting(pod: Pod) -> bool:
 
 def plan_placements(observed: Observed) -> tuple[Placement, ...]:
     """A placement for every waiting pod, the oldest first; each takes its room from the next."""
-    ledger = Ledger(observed.nodes)
-    names = {node.metadata.name for node in observed.nodes}
+    room = _Room.of(observed.nodes)
     for pod in observed.pods:
         if pod.spec.node_name:
-            ledger.take(pod.spec.node_name, pod)
+            room.take(pod.spec.node_name, pod)
     waiting = sorted(filter(is_waiting, observed.pods), key=_age)
     placements = []
     for pod in waiting:
         node = observed.assumed.get(pod.metadata.uid, "")
-        if node in names:
-            ledger.take(node, pod)
+        if node in room.nodes:
+            room.take(node, pod)
             placements.append(Placement(pod=pod, node=node, is_repeated=True))
     settled = {placement.pod.metadata.uid for placement in placements}
     fresh = [pod for pod in waiting if pod.metadata.uid not in settled]
-    return (*placements, *[_place(pod, observed.nodes, ledger) for pod in fresh])
+    return (*placements, *[_place(pod, observed.nodes, room) for pod in fresh])
 
 
-def _place(pod: Pod, nodes: tuple[Node, ...], ledger: Ledger) -> Placement:
-    wanted = affinity.parse_affinity(pod)
-    obstacles = {node.metadata.name: _obstacles(pod, wanted, node, ledger) for node in nodes}
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What is taken of each node, and who is there."""
+
+    nodes: Mapping[str, Node]
+    ledger: Ledger
+    neighbours: Neighbours
+
+    @classmethod
+    def of(cls, nodes: tuple[Node, ...]) -> "_Room":
+        return cls({node.metadata.name: node for node in nodes}, Ledger(nodes), Neighbours())
+
+    def take(self, node: str, pod: Pod) -> None:
+        """Book a pod on a node; one that is not there any more has nothing to take."""
+        if node in self.nodes:
+            self.ledger.take(node, pod)
+            self.neighbours.add(pod, self.nodes[node])
+
+
+def _place(pod: Pod, nodes: tuple[Node, ...], room: _Room) -> Placement:
+    ledger, wanted = room.ledger, affinity.parse_affinity(pod)
+    forbidden = room.neighbours.forbidden(pod)
+    obstacles = {
+        node.metadata.name: _obstacles(pod, wanted, node, ledger) or tell_forbidden(node, forbidden)
+        for node in nodes
+    }
     suitable = [node for node in nodes if not obstacles[node.metadata.name]]
     if not suitable:
         return Placement(pod=pod, refusal=_refusal(pod, nodes, obstacles, ledger))
@@ -79,7 +102,7 @@ def _place(pod: Pod, nodes: tuple[Node, ...], ledger: Ledger) -> Placement:
             node.metadata.name,
         ),
     )
-    ledger.take(best.metadata.name, pod)
+    room.take(best.metadata.name, pod)
     return Placement(pod=pod, node=best.metadata.name)
 
 

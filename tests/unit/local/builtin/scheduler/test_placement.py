@@ -98,6 +98,55 @@ def test_a_pod_goes_only_where_it_wants(spec: Manifest, expected: str) -> None:
     assert placement.node == expected
 
 
+def apart(key: str = labels.HOSTNAME, **term: Any) -> Manifest:
+    """Anti-affinity to pods labelled app=a, unless said otherwise."""
+    selector = {"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": key, **term}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [selector]}}
+
+
+def labelled(item: Pod, namespace: str = "default", **extra: str) -> Pod:
+    meta = msgspec.structs.replace(item.metadata, labels=extra, namespace=namespace)
+    return msgspec.structs.replace(item, metadata=meta)
+
+
+def test_pods_that_must_be_apart_go_to_nodes_of_their_own_also_within_one_pass() -> None:
+    three = [labelled(pod(name, affinity=apart()), app="a") for name in ("p", "q", "r")]
+    *placed, last = place(*three, nodes=[node("a"), node("b")])
+    assert sorted(each.node for each in placed) == ["a", "b"]
+    said = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules."
+    assert (last.node, last.refusal) == ("", said)
+
+
+def test_who_is_there_first_keeps_others_out() -> None:
+    alone = labelled(pod("p", on="a", affinity=apart()), app="b")
+    (placement,) = place(alone, labelled(pod("q"), app="a"), nodes=[node("a")])[-1:]
+    assert "node(s) didn't satisfy existing pods anti-affinity rules" in placement.refusal
+    (placement,) = place(alone, labelled(pod("q"), app="c"), nodes=[node("a")])[-1:]
+    assert placement.node == "a"
+
+
+@pytest.mark.parametrize(
+    ("affinity", "expected"),
+    [
+        (apart("zone"), "c"),
+        (apart("none"), "a"),
+        (apart(labelSelector=None), "a"),
+        (apart(labelSelector={}), ""),
+        (apart(namespaces=["other"]), "a"),
+        (apart(namespaces=["default"]), "b"),
+        (apart(namespaceSelector={}), "b"),
+        (apart(namespaceSelector={"matchLabels": {"x": "y"}}), "a"),
+    ],
+)
+def test_how_far_apart_and_from_whom_the_term_says(affinity: Manifest, expected: str) -> None:
+    nodes = [node("a", zone="1"), node("b", zone="1"), node("c", zone="2")]
+    busy = [labelled(pod(f"on-{name}", on=name), app="c") for name in ("b", "c", "c")]
+    there = labelled(pod("there", on="a"), app="a")
+    new = pod("p", age=1, affinity=affinity)
+    *_, placement = place(there, *busy, new, nodes=nodes)
+    assert placement.node == expected
+
+
 def test_what_a_pod_prefers_outweighs_the_load() -> None:
     preference = {"weight": 1, "preference": {"matchExpressions": [expression("disk", "Exists")]}}
     affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preference]}}
