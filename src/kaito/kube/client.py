@@ -9,7 +9,7 @@ import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar
 
@@ -36,9 +36,25 @@ _CONTENT_TYPES: dict[PatchType, str] = {
     "strategic": "application/strategic-merge-patch+json",
     "apply": "application/apply-patch+yaml",
 }
+_CONNECT_SECONDS = 10.0
 _JSON_BODY = {"Content-Type": "application/json"}
 _LONGEST_LINE = 16 * 1024 * 1024
 """A watch event larger than this many bytes cannot be an object: etcd stops at 1.5 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many seconds without a byte count as a connection that is dead.
+
+    A network that drops a connection tells nobody (a load balancer's idle limit, a machine that is
+    gone): who only reads would wait for ever, and see nothing of what changes.
+    """
+
+    answer: float = 90.0
+    """Of a request. An API server gives up on its own after 60."""
+    watch: float = 150.0
+    """Of a watch. An API server sends a bookmark about every 60; of one that does not, the watch
+    is only begun anew where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +99,17 @@ class _Envelope(msgspec.Struct):
 class Client:
     """A connection to one API server. Use as an async context manager."""
 
-    def __init__(self, cluster: Cluster, *, traffic: Traffic | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        traffic: Traffic | None = None,
+        patience: Patience = Patience(),
+    ) -> None:
         """`traffic` is asked before each request and told of each answer."""
         self.cluster = cluster
         self._traffic = traffic
+        self._patience = patience
         self._session: aiohttp.ClientSession | None = None
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
         self._secured: tuple[bytes, ssl.SSLContext | bool] | None = None
@@ -100,7 +123,6 @@ class Client:
             connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
             headers={"User-Agent": "kaito"},
             read_bufsize=2**18,
         )
@@ -180,7 +202,8 @@ class Client:
             **query,
         }
         path = resource.path(namespace=namespace)
-        async with self.open("GET", path, query=parameters) as response:
+        request = _Request("GET", path, parameters, patience=self._patience.watch)
+        async with self._send(request) as response:
             async for line in _lines(response):
                 envelope: _Envelope = self._decode(_Envelope, line)
                 yield self._event(resource, envelope)
@@ -289,8 +312,9 @@ class Client:
         """The body of any request's successful answer. JSON both ways unless `headers` differ."""
         data = msgspec.json.encode(json) if json is not None else None
         sent = {"Accept": "application/json", **(_JSON_BODY if data else {}), **(headers or {})}
-        async with self.open(method, path, query=query, data=data, headers=sent) as response:
-            return await response.read()
+        wanted = _Request(method, path, query or {}, data, sent, self._patience.answer)
+        async with self._send(wanted) as response:
+            return await _read(response, self.cluster)
 
     def open(
         self,
@@ -301,25 +325,32 @@ class Client:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "_Answer":
-        """A request whose answer is read as it comes; for watches and logs."""
+        """A request whose answer is read as it comes, however long it says nothing; for logs."""
+        return self._send(_Request(method, path, query or {}, data, headers or {}))
+
+    def _send(self, request: "_Request") -> "_Answer":
         assert self._session is not None, "the client is used outside its async with"
-        parameters = {name: value for name, value in (query or {}).items() if value}
+        parameters = {name: value for name, value in request.query.items() if value}
         session, cluster = self._session, self.cluster
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=_CONNECT_SECONDS, sock_read=request.patience
+        )
 
         def start(login: Login) -> Any:
             own = {"Authorization": f"Bearer {login.token}"} if login.token else {}
             return session.request(
-                method,
-                cluster.url + path,
+                request.method,
+                cluster.url + request.path,
                 params=parameters,
-                data=data,
-                headers={**(headers or {}), **own},
+                data=request.data,
+                headers={**request.headers, **own},
                 ssl=self._secured_by(login),
                 server_hostname=cluster.tls_server_name or None,
                 proxy=cluster.proxy_url or None,
+                timeout=timeout,
             )
 
-        sent = Sent(method, path, is_watch="watch" in parameters)
+        sent = Sent(request.method, request.path, is_watch="watch" in parameters)
         return _Answer(start, sent=sent, cluster=cluster, traffic=self._traffic)
 
     def _secured_by(self, login: Login) -> ssl.SSLContext | bool:
@@ -337,6 +368,19 @@ class Client:
         except msgspec.MsgspecError as error:
             name = getattr(type_, "__name__", "answer")
             raise errors.Unreadable(f"not a readable {name}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request as it will be sent."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    data: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    patience: float | None = None
+    """Seconds without a byte of the answer after which it has failed; None: silence is usual."""
 
 
 class _Answer:
@@ -374,17 +418,39 @@ class _Answer:
             return response
         if response.status == 401:
             self._cluster.refused(login)
-        body = await response.read()
+        body = await _read(response, self._cluster)
         response.release()
         retry_after = response.headers.get("Retry-After", "")
         raise errors.to_error(response.status, body, where=str(self._sent), retry_after=retry_after)
 
-    async def __aexit__(self, *raised: Any) -> None:
-        await self._pending.__aexit__(*raised)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._pending.__aexit__(kind, error, traceback)
+        if isinstance(error, aiohttp.ClientError):
+            # Of what was read as it came: a log that is followed, a table that is watched.
+            raise _broken_off(self._cluster, error) from error
 
     def _answered(self, status: int) -> None:
         if self._traffic:
             self._traffic.answered(self._sent, status)
+
+
+async def _read(response: aiohttp.ClientResponse, cluster: Cluster) -> bytes:
+    """The whole body; `Unavailable` where it is cut off, or does not go on."""
+    try:
+        return await response.read()
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise _broken_off(cluster, error) from error
+
+
+def _broken_off(cluster: Cluster, error: Exception) -> errors.Unavailable:
+    return errors.Unavailable(
+        f"the API server at {cluster.address} broke off its answer ({_cause(error)})"
+    )
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -30,8 +30,11 @@ class ApiError(KaitoError):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether a right, a quota or a policy has to change first. A fence's has no status."""
-        return self.status in (400, 403, 422)
+        """Whether a right, a quota, a policy or a namespace that is gone has to be mended first.
+
+        A fence's has no status. A deletion of what is gone is no error in the first place.
+        """
+        return self.status in (400, 403, 404, 422)
 
 
 class NotFound(ApiError):

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _BACKOFF = Backoff(base=0.1, cap=10.0)
+_SHORTEST_SECONDS = 1.0
+"""A watch that ends sooner, and without a word, is no watch."""
 
 
 class Informer(Generic[T]):
@@ -58,17 +60,36 @@ class Informer(Generic[T]):
         """Follow the server until cancelled."""
         failures = 0
         while True:
+            began, before = self._clock.monotonic(), self._standing
             try:
                 await self._follow()
-                failures = 0
-            except errors.Gone:
+                failures = 0 if self._has_seen(before, began) else failures + 1
+                if failures:
+                    # Something between here and the server ends what it has only just begun.
+                    await self._clock.sleep(_BACKOFF.delay(failures - 1, random.random))
+            except errors.Gone as error:
+                found = facts(resource=self.resource, error=error)
+                logger.debug("the revision is gone, listing again", extra=found)
                 self._revision = ""
+                if failures:
+                    # Ordinary once; a server that says so of fresh lists is not to be pressed.
+                    await self._clock.sleep(_BACKOFF.delay(failures - 1, random.random))
+                failures += 1
             except errors.ApiError as error:
                 self.problem = str(error)
                 self._log_break(error, failures)
                 delay = max(_BACKOFF.delay(failures, random.random), error.retry_after)
                 failures += 1
                 await self._clock.sleep(delay)
+
+    @property
+    def _standing(self) -> tuple[str, bool]:
+        """What has changed where a watch has come to anything."""
+        return (self._revision, self._streams_lists)
+
+    def _has_seen(self, before: tuple[str, bool], began: float) -> bool:
+        is_short = self._clock.monotonic() - began < _SHORTEST_SECONDS
+        return self._standing != before or not is_short
 
     async def _follow(self) -> None:
         """One list if needed, then one watch to its end."""

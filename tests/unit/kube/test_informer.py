@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,11 @@ from kaito.api.crd import nodeclaim_crd
 from kaito.api.meta import Key, Manifest, Object
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.resources import reading
-from kaito.base.clock import SystemClock
+from kaito.base.clock import ManualClock, SystemClock, settle
+from kaito.kube import errors
 from kaito.kube.cache import Cache
 from kaito.kube.client import Client
+from kaito.kube.config import on_socket
 from kaito.kube.informer import Informer, Informers
 from kaito.local.apiserver.server import ApiServer
 
@@ -91,6 +95,57 @@ async def test_a_broken_watch_misses_nothing(
             await server.core.store.compact(server.core.store.revision)
 
         await shows(cache, "b")
+
+
+class Forgetful(Client):
+    """A server that keeps no revision, not even that of the list it is just sending."""
+
+    asked = 0
+
+    async def watch(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        self.asked += 1
+        if self.asked:
+            raise errors.Gone("too old resource version")
+        yield
+
+
+async def test_a_server_that_keeps_no_revision_is_not_pressed(
+    tmp_path: Path, server: ApiServer
+) -> None:
+    clock = ManualClock()
+    async with Forgetful(on_socket(tmp_path / "api.sock")) as client:
+        task = asyncio.create_task(Informer(client, CONFIGMAPS, clock=clock).run())
+        await settle()
+        assert client.asked == 2
+        await clock.advance(60)
+        assert 3 <= client.asked < 60
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Curt(Client):
+    """A proxy before the server that ends every watch at once, and tells no list."""
+
+    asked = 0
+
+    async def watch(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        self.asked += 1
+        if not self.asked:
+            yield
+
+
+async def test_watches_that_end_at_once_are_not_begun_in_a_tight_loop(
+    tmp_path: Path, server: ApiServer
+) -> None:
+    clock = ManualClock()
+    async with Curt(on_socket(tmp_path / "api.sock")) as client:
+        task = asyncio.create_task(Informer(client, CONFIGMAPS, clock=clock).run())
+        await settle()
+        assert client.asked == 1
+        await clock.advance(60)
+        assert 2 <= client.asked < 60
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_every_resource_is_watched_once_for_all(client: Client) -> None:
