@@ -5,9 +5,13 @@ server each serve all their tests, for an engine takes half a minute to start on
 vLLM's are among the extended ones: every change asks that engine through a plane (first light).
 """
 
+import http.client
+import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +128,14 @@ def test_transformers_serves_the_same_endpoints(transformers: Server) -> None:
     assert completion.object == "text_completion"
     chunks = client.chat.completions.create(model="phi", messages=FRANCE, max_tokens=4, stream=True)
     assert len(list(chunks)) >= 2
+    response = client.responses.create(model="phi", input="One", max_output_tokens=4)
+    assert response.model == "phi"
+    assert response.usage is not None
+    assert 0 < response.usage.output_tokens <= 4
+    with client.responses.create(
+        model="phi", input="One", max_output_tokens=4, stream=True
+    ) as stream:
+        assert [event.type for event in stream][-1] == "response.completed"
     status, answer = transformers.chat(
         {"messages": FRANCE, "generate_kwargs": {"max_new_tokens": 4}}
     )
@@ -141,6 +153,73 @@ def test_transformers_samples_each_request_as_it_asks(transformers: Server) -> N
     # The weights are random, so sampling practically never repeats twelve tokens.
     assert complete(1.5) != complete(1.5)
     assert len({complete(0) for _ in range(3)}) == 1
+
+
+def test_transformers_streams_to_the_end_with_usage_and_stops(transformers: Server) -> None:
+    client, asked = transformers.client, {"model": "phi", "prompt": "One two", "temperature": 0}
+    whole = client.completions.create(**asked, max_tokens=8)
+    assert whole.usage is not None
+    assert whole.choices[0].finish_reason == "length"
+    chunks = list(
+        client.completions.create(
+            **asked, max_tokens=8, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    assert "".join(chunk.choices[0].text for chunk in chunks[:-1]) == whole.choices[0].text
+    assert chunks[-1].usage == whole.usage
+    stop = whole.choices[0].text[3:6]
+    cut = client.completions.create(**asked, max_tokens=8, stop=[stop])
+    assert cut.choices[0].text == whole.choices[0].text.partition(stop)[0]
+    assert cut.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"messages": FRANCE, "max_tokens": 0}, "'max_tokens' has to be"),
+        ({"messages": FRANCE, "n": 2}, "n=2 is not supported"),
+        ({"messages": FRANCE, "max_tokens": 10**6}, "more than this model's context"),
+        ({"messages": [{"role": "user", "content": "x " * 9000}]}, "this model's context"),
+        ({"messages": FRANCE, "odd_field": 1}, "odd_field"),
+        ({"messages": FRANCE, "logit_bias": {"5": 1}}, "while requests are batched"),
+        ({"messages": [{"role": "user", "tool_calls": [{}]}]}, "has to have a function"),
+        ({}, "'messages' has to be a list"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_transformers_says_what_is_wrong_and_goes_on(
+    transformers: Server, body: dict[str, object], said: str
+) -> None:
+    status, answer = transformers.post("/v1/chat/completions", {"model": "phi", **body})
+    assert (status, said in str(answer)) == (400, True), answer
+
+
+def test_transformers_survives_what_ends_a_batch(transformers: Server) -> None:
+    """Each of these made scores that are no numbers, or looked for more tokens than there are."""
+    for odd in ({"top_k": 10**9}, {"top_k": -1}, {"temperature": 1e-9}, {"top_p": 1e-9}):
+        body = {"model": "phi", "prompt": "One", "max_tokens": 2, "temperature": 1.0, **odd}
+        assert transformers.post("/v1/completions", body)[0] == 200, odd
+    answer = transformers.post("/v1/completions", {"prompt": "One", "max_tokens": 1})
+    assert answer[0] == 200
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_client_of_transformers_that_leaves_stops_its_answer(
+    transformers: Server, is_stream: bool
+) -> None:
+    def is_running() -> bool:
+        with urllib.request.urlopen(f"{transformers.url}/metrics", timeout=30) as response:
+            text = response.read().decode()
+        found = re.search(r"^vllm:num_requests_running\{.*\} ([0-9.]+)$", text, re.MULTILINE)
+        assert found
+        return float(found[1]) > 0
+
+    asked = {"prompt": "One", "max_tokens": 4000, "ignore_eos": True, "stream": is_stream}
+    client = http.client.HTTPConnection(transformers.url.removeprefix("http://"), timeout=30)
+    client.request("POST", "/v1/completions", json.dumps({"model": "phi", **asked}))
+    assert any(is_running() for _ in range(200))
+    client.close()
+    assert any(not is_running() for _ in range(200)), "the engine goes on for nobody"
 
 
 def test_transformers_refuses_another_model(transformers: Server) -> None:

@@ -4,10 +4,12 @@ The application is FastAPI's, as the engines' are, and makes its own errors of w
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import repeat
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -16,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from kaito.base.clock import SystemClock
 from kaito.runtimes.reporting import Board
+from kaito.runtimes.serving import head_guard
 from kaito.runtimes.serving.draining import Draining
 from kaito.runtimes.serving.gate import Engine, Gate, Protection
 from kaito.runtimes.serving.http_server import make_server
@@ -84,3 +87,49 @@ async def test_a_body_that_is_too_large_gets_413_and_others_their_answer(
         assert registry.get_sample_value("kaito_requests_refused_total", refused) == 1
         answered = {"outcome": "answered"}
         assert registry.get_sample_value("kaito_requests_total", answered) == 1
+
+
+async def test_a_head_without_an_end_is_refused_and_takes_no_memory() -> None:
+    async with running() as (url, _):
+        reader, writer = await asyncio.open_connection(*address_of(url))
+        writer.write(b"GET / HTTP/1.1\r\nX-Endless: ")
+        for _ in range(64):
+            writer.write(b"a" * 65536)
+            await writer.drain()
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == 431
+        writer.close()
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /x HTTP/1.1\r\nHost:"], ids=["nothing", "a part"])
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr(head_guard, "HEAD_SECONDS", 0.3)
+    async with running() as (url, _), aiohttp.ClientSession() as session:
+        reader, writer = await asyncio.open_connection(*address_of(url))
+        writer.write(start)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+        # A body may take longer than a head, and so may the next request on a connection.
+        kind = {"Content-Type": "application/json"}
+        for _ in range(2):
+            body = slowly(b'{"model":', b' "m"}')
+            async with session.post(url, data=body, headers=kind) as response:
+                assert (await response.json()) == {"asked": {"model": "m"}}
+
+
+async def slowly(*pieces: bytes) -> AsyncIterator[bytes]:
+    """Longer than the limit for heads, all together."""
+    for piece in pieces:
+        await asyncio.sleep(0.25)
+        yield piece
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return parts.hostname, parts.port

@@ -30,6 +30,8 @@ class PretendEngine:
     tokens_per_word: int = 1
     hold_after: int = 0
     """Answers to later requests than so many stop after their first word; 0: none does."""
+    dies_after: int = 0
+    """Answers to later requests than so many end after their first word; 0: none does."""
     held: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     """Released by each answer that has stopped."""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -37,6 +39,7 @@ class PretendEngine:
     most_at_once: int = 0
     left: int = 0
     """Clients that hung up."""
+    is_dead: bool = False
     keys: set[str] = field(default_factory=set)
 
     def routes(self, prefix: str = "") -> list[web.RouteDef]:
@@ -62,6 +65,7 @@ class PretendEngine:
             return refused
         self.asked.append(body)
         is_held = bool(self.hold_after) and len(self.asked) > self.hold_after
+        self.is_dead = bool(self.dies_after) and len(self.asked) > self.dies_after
         tokens = len(body["prompt"].split()) * self.tokens_per_word
         usage = {"prompt_tokens": tokens, "completion_tokens": body["max_tokens"]}
         if not body.get("stream"):
@@ -96,6 +100,8 @@ class PretendEngine:
             if is_held:
                 self.held.release()
                 await asyncio.Event().wait()
+            if self.is_dead:
+                return response
         await response.write(_event({"choices": [], "usage": usage}))
         await response.write(b"data: [DONE]\n\n")
         return response

@@ -62,6 +62,14 @@ TRANSFORMERS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """The options of the transformers runtime."""
 
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "dtype": ("auto", "bfloat16", "float16", "float32"),
+        "quantization": ("bnb-4bit", "bnb-8bit"),
+    }
+)
+"""What some of them may be; of another type a model computes in no way that is of use."""
+
 
 class Option(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One option of the engine: `name` is its long form without dashes."""
@@ -116,6 +124,10 @@ def check_transformers_options(options: Mapping[str, object]) -> None:
             raise ValueError(f"transformers sets {name!r}, which is not known there; {guess}")
         if value is not None and (said := _of_kind(TRANSFORMERS[name], value)):
             raise ValueError(f"transformers sets {name!r} to {_show(value)}; {said}")
+        choices = _CHOICES.get(name, ())
+        if choices and value is not None and value not in choices:
+            known = " or ".join(choices)
+            raise ValueError(f"transformers sets {name!r} to {_show(value)}; write {known}")
 
 
 @cache

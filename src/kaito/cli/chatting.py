@@ -64,11 +64,20 @@ class Chat:
             "messages": messages,
             "stream": True,
         }
+        is_over = False
         async with AsyncExitStack() as stack:
             response = await self._open(stack, msgspec.json.encode(request))
             async for line in lines_of(response):
-                if piece := _piece(line):
+                data = line.removeprefix(_DATA).strip() if line.startswith(_DATA) else ""
+                if not data or data == _DONE:
+                    is_over |= bool(data)
+                    continue
+                chunk = _parse_chunk(data)
+                is_over |= any(choice.finish_reason for choice in chunk.choices)
+                if piece := "".join(choice.delta.content or "" for choice in chunk.choices):
                     yield piece
+        if not is_over:
+            raise KaitoError("the answer broke off: the server ended it", hint="see `kaito status`")
 
     async def _open(self, stack: AsyncExitStack, body: bytes) -> aiohttp.ClientResponse:
         """The answer; a model that is busy is asked once more, when it said."""
@@ -84,17 +93,19 @@ class Chat:
         return await stack.enter_async_context(self._asker.open("POST", path, body))
 
 
-def _piece(line: str) -> str:
-    """The text that one line of the stream carries; empty for every other line."""
-    if not line.startswith(_DATA):
-        return ""
-    data = line.removeprefix(_DATA).strip()
-    if data == _DONE:
-        return ""
-    chunk = msgspec.json.decode(data, type=_Chunk)
+def _parse_chunk(data: str) -> "_Chunk":
+    """One event of the stream; `KaitoError` where it tells of a failure, or is none."""
+    try:
+        chunk = msgspec.json.decode(data, type=_Chunk)
+    except msgspec.MsgspecError as error:
+        raise KaitoError(
+            f"the server does not answer as OpenAI's API does: {data[:80]}",
+            hint="is it the address of a model?",
+        ) from error
     if chunk.error is not None:
-        raise KaitoError(f"the model stopped: {chunk.error.message}")
-    return "".join(choice.delta.content or "" for choice in chunk.choices)
+        said = chunk.error if isinstance(chunk.error, str) else chunk.error.message
+        raise KaitoError(f"the model stopped: {said or 'without saying why'}")
+    return chunk
 
 
 class _Problem(msgspec.Struct):
@@ -107,8 +118,9 @@ class _Delta(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
     choices: tuple[_Choice, ...] = ()
-    error: _Problem | None = None
+    error: _Problem | str | None = None

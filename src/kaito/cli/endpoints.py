@@ -127,7 +127,14 @@ class Asker:
     async def models(self) -> tuple[ServedModel, ...]:
         """The names it serves, the base model's first."""
         async with self.open("GET", "/v1/models") as response:
-            return msgspec.json.decode(await response.read(), type=_Models).data
+            text = await response.read()
+        try:
+            return msgspec.json.decode(text, type=_Models).data
+        except msgspec.MsgspecError as error:
+            raise KaitoError(
+                f"{self._endpoint} does not answer as OpenAI's API does",
+                hint="is it the address of a model?",
+            ) from error
 
     @asynccontextmanager
     async def open(
@@ -156,10 +163,7 @@ class Asker:
                     raise self._refused(response.status, said, _seconds(response))
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise KaitoError(
-                f"the model at {url} does not answer ({str(error) or type(error).__name__})",
-                hint="see `kaito status`",
-            ) from error
+            raise _silent(url, error) from error
 
     @asynccontextmanager
     async def _through_proxy(
@@ -177,6 +181,8 @@ class Asker:
             if error.reason or not error.status:
                 raise
             raise self._refused(error.status, str(error), error.retry_after) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _silent(str(self._endpoint), error) from error
 
     def _refused(self, status: int, said: str, retry_after: float) -> Refused:
         hint = ""
@@ -205,6 +211,14 @@ async def open_endpoint(endpoint: Endpoint, client: Client | None = None) -> Asy
     )
     async with session:
         yield Asker(endpoint, client=client, session=session)
+
+
+def _silent(where: str, error: Exception) -> KaitoError:
+    """Nobody is there, or not any more."""
+    # A cut answer is told with the words of the parser that missed the rest.
+    is_cut = isinstance(error, aiohttp.ClientPayloadError)
+    why = "the answer broke off" if is_cut else str(error) or type(error).__name__
+    return KaitoError(f"the model at {where} does not answer ({why})", hint="see `kaito status`")
 
 
 def _seconds(response: aiohttp.ClientResponse) -> float:

@@ -115,6 +115,22 @@ async def test_an_interruption_prints_what_was_measured(cluster: Cluster) -> Non
     assert workspace.status.performance is None
 
 
+async def test_a_server_that_goes_away_midway_leaves_what_was_measured(cluster: Cluster) -> None:
+    engine = PretendEngine(dies_after=1 + 1 + 3)
+    async with serving(cluster, engine):
+        picture = ("--plot", "half.png")
+        done = await cluster.kaito("bench", "phi", *SMALL, "-o", "json", "--save", *picture)
+        workspace = await cluster.client.get(WORKSPACES, PHI)
+    assert done.code == 1
+    assert "error: every request failed: the answer broke off" in done.err
+    assert "Traceback" not in done.err
+    report = json.loads(done.out)
+    assert report["isWhole"] is False
+    assert [(one["concurrency"], one["completed"]) for one in report["levels"]] == [(1, 3), (3, 0)]
+    assert (cluster.folder / "half.png").read_bytes().startswith(b"\x89PNG")
+    assert workspace.status.performance is None
+
+
 async def test_a_server_is_measured_by_its_address_without_any_cluster(cluster: Cluster) -> None:
     async with running_pretend_engine(PretendEngine(api_key="opens")) as url:
         refused = await cluster.kaito("bench", "--url", f"{url}/v1", *SMALL)
@@ -136,6 +152,8 @@ async def test_a_server_is_measured_by_its_address_without_any_cluster(cluster: 
         ((), "one of a workspace's NAME and --url"),
         (("phi", "--url", "http://127.0.0.1:1"), "one of a workspace's NAME and --url"),
         (("--url", "127.0.0.1:1"), "is no address"),
+        (("--url", "http://[::1"), "is no address"),
+        (("--url", "http://host:99999"), "is no address"),
         (("--url", "http://127.0.0.1:1", "--save"), "--save needs a workspace"),
         (("phi", "--concurrency", "0"), "no list of concurrencies"),
         (("phi", "--requests", "0"), "--requests must be at least 1"),

@@ -70,6 +70,10 @@ def test_the_transformers_runtime_names_the_nearest() -> None:
         parse_inference_config("transformers: {continuous_bacthing: true}")
     with pytest.raises(ValueError, match="write true or false"):
         parse_inference_config("transformers: {continuous-batching: 3}")
+    with pytest.raises(ValueError, match="sets 'dtype' to 'fp16'; write auto or bfloat16 or"):
+        parse_inference_config("transformers: {dtype: fp16}")
+    with pytest.raises(ValueError, match="write bnb-4bit or bnb-8bit"):
+        parse_inference_config("transformers: {quantization: awq}")
 
 
 def test_nothing_is_both_known_and_gone() -> None:

@@ -1,6 +1,8 @@
 """Asking a model: through an API server's proxy, with a key, by an adapter's name, when busy."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -131,6 +133,83 @@ async def test_a_wait_of_minutes_is_left_to_whoever_asked() -> None:
 async def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(KaitoError, match=r"the model at http://127.0.0.1:9/v1/"):
         await ask(Endpoint(url="http://127.0.0.1:9"))
+
+
+WORD = b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (WORD, "the answer broke off"),
+        (b"", "the answer broke off"),
+        (WORD + b'data: {"choices": [{"del', "does not answer as OpenAI's API does"),
+        (WORD + b"data: <html>", "does not answer as OpenAI's API does: <html>"),
+        (WORD + b'data: {"error": {"message": "no memory"}}\n\n', "the model stopped: no memory"),
+        (b'data: {"error": "no memory"}\n\ndata: [DONE]\n\n', "the model stopped: no memory"),
+    ],
+    ids=["in words", "before any", "in an event", "a page", "an error", "an error as a text"],
+)
+async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
+    stream: bytes, said: str
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=stream, content_type="text/event-stream")
+
+    async with served(answer) as url:
+        with pytest.raises(KaitoError, match=re.escape(said)):
+            await ask(Endpoint(url=url))
+
+
+@pytest.mark.parametrize("through", ["directly", "a proxy"])
+async def test_a_server_that_goes_away_midway_is_told_in_one_line(through: str) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(WORD)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with served(answer) as url, Client(Cluster(url=url)) as client:
+        endpoint = Endpoint(url=url) if through == "directly" else Endpoint(path="/proxy")
+        with pytest.raises(KaitoError):
+            await ask(endpoint, client)
+
+
+async def test_an_answer_is_whole_with_either_of_its_ends() -> None:
+    end = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=WORD + end, content_type="text/event-stream")
+
+    async with served(answer) as url:
+        assert await ask(Endpoint(url=url)) == ["Hi"]
+
+
+async def test_a_server_that_is_no_models_is_named() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<html>Welcome</html>", content_type="text/html")
+
+    async with served(answer) as url, open_endpoint(Endpoint(url=url)) as asker:
+        with pytest.raises(KaitoError, match="does not answer as OpenAI's API does"):
+            await asker.models()
+
+
+@asynccontextmanager
+async def served(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """A server that answers everything so; its address."""
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def test_an_adapter_is_chosen_by_name_and_a_wrong_one_lists_those_there_are() -> None:

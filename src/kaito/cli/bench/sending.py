@@ -79,6 +79,8 @@ async def send(asker: Asker, request: Request, clock: Clock, take: list[Sample])
         return record("failed", str(error))
     if answer.problem or not answer.pieces:
         return record("failed", answer.problem or "the answer was empty")
+    if not answer.is_over:
+        return record("failed", "the answer broke off: the server ended it")
     return record("done")
 
 
@@ -95,6 +97,7 @@ class _Answer:
         self.pieces: list[float] = []
         self.input_tokens = 0
         self.problem = ""
+        self.is_over = False
         self._counted = 0
         self._pending = b""
 
@@ -107,22 +110,30 @@ class _Answer:
         """Some bytes of the stream that came at `moment`."""
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
-            if line.startswith(b"data:") and b"[DONE]" not in line[:14]:
+            if line.startswith(b"data:"):
                 self._take_event(moment, line[5:])
 
     def _take_event(self, moment: float, text: bytes) -> None:
+        if text.strip() == b"[DONE]":
+            self.is_over = True
+            return
         try:
             event = _DECODER.decode(text)
         except msgspec.MsgspecError:
             self.problem = f"an event is unreadable: {text[:80].decode(errors='replace')}"
             return
         if event.error is not None:
-            self.problem = event.error.message or "the stream broke off"
+            said = event.error if isinstance(event.error, str) else event.error.message
+            self.problem = said or "the stream broke off"
         if event.usage is not None:
             self.input_tokens = event.usage.prompt_tokens
             self._counted = event.usage.completion_tokens
+        if not event.choices:
+            return
+        first = event.choices[0]
+        self.is_over |= bool(first.finish_reason)
         # The last event of some servers only says why the answer ended.
-        if event.choices and (event.usage is None or event.choices[0].text):
+        if first.text or not (first.finish_reason or event.usage):
             self.pieces.append(moment)
 
 
@@ -133,6 +144,7 @@ class _Usage(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     text: str = ""
+    finish_reason: str | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -142,7 +154,7 @@ class _Problem(msgspec.Struct):
 class _Event(msgspec.Struct):
     choices: tuple[_Choice, ...] = ()
     usage: _Usage | None = None
-    error: _Problem | None = None
+    error: _Problem | str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Event)

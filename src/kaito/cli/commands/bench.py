@@ -5,13 +5,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from kaito.api.meta import Key
 from kaito.api.workspace import WORKSPACES
 from kaito.base.clock import Clock, SystemClock
-from kaito.base.errors import UsageError
+from kaito.base.errors import KaitoError, UsageError
 from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.bench import load as loading
 from kaito.cli.bench.figures import derive_figures
@@ -141,7 +142,7 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print; an interruption prints what there is."""
+    """Measure and print; an interruption, or a server that goes away, prints what there is."""
     wanted = understand(arguments, SystemClock())
     if arguments.plot is not None:
         require_plotting(arguments.plot)
@@ -151,6 +152,11 @@ def run(arguments: argparse.Namespace) -> int:
         asyncio.run(_measure(wanted, measured))
     except KeyboardInterrupt:
         status = _INTERRUPTED
+    except KaitoError:
+        # Levels that were measured took minutes; the error follows them.
+        if (report := measured.report(is_whole=False)) is not None and report.levels:
+            _print(report, arguments)
+        raise
     report = measured.report(is_whole=not status)
     if report is None:
         return status
@@ -196,10 +202,18 @@ def understand(arguments: argparse.Namespace, clock: Clock) -> Wanted:
 
 
 def _server_of(url: str) -> str:
-    if url and not url.startswith(("http://", "https://")):
+    if url and not _is_address(url):
         raise UsageError(f"{url!r} is no address", hint="for example: http://127.0.0.1:5000")
     # OpenAI's clients are given the address with the version, people copy it from there.
     return url.rstrip("/").removesuffix("/v1")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _require_positive(arguments: argparse.Namespace) -> None:

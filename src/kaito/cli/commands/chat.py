@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from kaito.api.meta import Key
-from kaito.base.errors import UsageError
+from kaito.base.errors import KaitoError, UsageError
 from kaito.cli.arguments import add_cluster_options
 from kaito.cli.chatting import Chat, Message, Sampling
 from kaito.cli.endpoints import (
@@ -142,5 +142,9 @@ def _converse(line: Line, messages: list[Message]) -> int:
             answer = asyncio.run(_say(line, [*messages, Message("user", prompt)]))
         except KeyboardInterrupt:
             note("(stopped)")
+            continue
+        except KaitoError as error:
+            # Such as a question too long; what was said before still stands.
+            note(f"{error}; {error.hint}" if error.hint else str(error))
             continue
         messages = [*messages, Message("user", prompt), Message("assistant", answer)]

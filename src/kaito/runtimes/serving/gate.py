@@ -297,14 +297,16 @@ class _Watch:
 
     @property
     def outcome(self) -> Outcome:
-        if self._is_complete:
-            return "failed" if self._status >= HTTPStatus.INTERNAL_SERVER_ERROR else "answered"
-        return "abandoned" if self._is_left else "failed"
+        if self._is_left:
+            return "abandoned"
+        is_well = self._is_complete and self._status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return "answered" if is_well else "failed"
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] in {"http.disconnect", "websocket.disconnect"}:
-            self._is_left = True
+            # Afterwards an engine may still answer, to nobody.
+            self._is_left = not self._is_complete
         return message
 
     def send(self, message: Message) -> Awaitable[None]:

@@ -16,6 +16,7 @@ from kaito.api.runtime import GRACE_SECONDS, ExitCode
 from kaito.base.clock import Clock
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.serving.gate import Gate
+from kaito.runtimes.serving.head_guard import guard_heads
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def make_server(gate: Gate, settings: Mapping[str, Any]) -> Any:
     """The server for `gate`, without signal handlers of its own; `settings` are uvicorn's."""
     import uvicorn
 
-    own = {"timeout_graceful_shutdown": _CLOSE_SECONDS}
+    own = {"timeout_graceful_shutdown": _CLOSE_SECONDS, "http": guard_heads()}
     server: Any = uvicorn.Server(uvicorn.Config(gate, **{**own, **settings}))
     server.capture_signals = contextlib.nullcontext
     return server

@@ -5,17 +5,29 @@ endpoints. Continuous batching, which takes one generation setting for all, is t
 own temperature, top_p and top_k.
 """
 
+from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from kaito.base.clock import Clock
 from kaito.base.quantity import GIB
+from kaito.runtimes.serving.engine_metrics import EngineMetrics
+from kaito.runtimes.serving.openai_answer import Piece
 from kaito.runtimes.serving.openai_body import GREEDY, Sampling
+from kaito.runtimes.serving.transformers_answers import Answers, Surroundings
+from kaito.runtimes.serving.transformers_responses import Responses
 
 SAMPLING: ContextVar[Sampling] = ContextVar("SAMPLING", default=GREEDY)
 """Of the request that the current task serves."""
 
+LEFT = 100
+"""Requests whose client has left of which the engine may still have something to say."""
 _PAGE_TOKENS = 256
+_CPU_STEP_TOKENS = 1024
+"""Of prompts and answers that a CPU computes in one step; longer prompts take several."""
 _MAX_NEW_TOKENS = 1024
 """What transformers' server allows an answer without max_tokens; the model's own is 20."""
 
@@ -30,6 +42,8 @@ class EngineSettings:
     dtype: str
     is_batching: bool
     kv_cache_bytes: int = 0
+    max_tokens: int = 0
+    """Of prompt and answer together; 0: what the model and the cache allow."""
     trust_remote_code: bool = False
     attention: str | None = None
     quantization: str | None = None
@@ -44,7 +58,8 @@ class TransformersEngine:
     def __init__(self, settings: EngineSettings) -> None:
         from transformers.cli.serving.chat_completion import ChatCompletionHandler
         from transformers.cli.serving.completion import CompletionHandler
-        from transformers.cli.serving.utils import GenerationState
+        from transformers.cli.serving.response import ResponseHandler
+        from transformers.cli.serving.utils import GenerationState, Modality
 
         self.settings = settings
         manager = _open_manager(settings)
@@ -52,21 +67,44 @@ class TransformersEngine:
         if settings.chat_template:
             processor.chat_template = settings.chat_template
         self.generation_defaults = _to_defaults(model)
-        self.context_tokens: int | None = getattr(
-            model.config.get_text_config(), "max_position_embeddings", None
-        )
         self.model: Any = model
         """What computes; adapters are put into its layers."""
+        modality = manager.get_model_modality(model, processor=processor)
+        self.takes_text_only = bool(modality == Modality.LLM)
+        """Whether pictures and sounds would go unseen."""
+        can_batch = self.takes_text_only and hasattr(model, "init_continuous_batching")
+        self.is_batching = settings.is_batching and can_batch
+        """Whether requests share each step; those of a model that sees pictures cannot."""
         _name(manager, settings.names[0], model, processor)
-        batching = _decide_batching(settings, model)
-        self.cache_tokens = batching.num_blocks * batching.page_size if batching else 0
+        batching = decide_batching(settings, model) if self.is_batching else None
+        self.cache_tokens = (batching.num_blocks or 0) * batching.page_size if batching else 0
         """Tokens that the cache of a batch holds; 0: not bounded by us."""
-        self._state = GenerationState(continuous_batching=settings.is_batching, cb_config=batching)
-        if settings.is_batching:
+        longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        known = (longest, settings.max_tokens, self.cache_tokens)
+        self.context_tokens = min((tokens for tokens in known if tokens), default=0)
+        """Of prompt and answer together; what needs more would wait for ever. 0: not known."""
+        self._state = GenerationState(continuous_batching=self.is_batching, cb_config=batching)
+        if self.is_batching:
             _sample_per_request(model)
         self._manager = manager
         self.chat: Any = ChatCompletionHandler(manager, self._state)
         self.completion: Any = CompletionHandler(manager, self._state)
+        self.responses: Any = ResponseHandler(manager, self._state)
+
+    def take_over(self, clock: Clock, metrics: EngineMetrics) -> None:
+        """Let the handlers answer as `transformers_answers` does."""
+        from transformers.cli.serving.utils import build_response_parser
+
+        around = Surroundings(
+            clock=clock,
+            metrics=metrics,
+            context=self.context_tokens,
+            make_parser=build_response_parser,
+            to_piece=_to_piece,
+        )
+        Answers(around, is_chat=True).take_over(self.chat)
+        Answers(around, is_chat=False).take_over(self.completion)
+        Responses(around).take_over(self.responses)
 
     @property
     def is_alive(self) -> bool:
@@ -79,22 +117,59 @@ class TransformersEngine:
         self._manager.shutdown()
 
 
-class _PerRequestSampling:
+class Batch:
     """A continuous batching manager whose requests bring the sampling of the task they come from.
 
-    transformers' own server leaves this out and then uses the first request's for everybody.
+    transformers' own server leaves this out and then uses the first request's for everybody. It
+    also listens for a request's tokens only after the request has begun, and never stops to.
     """
 
-    def __init__(self, manager: Any) -> None:
+    def __init__(self, manager: Any, vocabulary: int) -> None:
         self._manager = manager
+        self._vocabulary = vocabulary
+        self._prepared: dict[str, Callable[[], Any]] = {}
+        self._left: deque[str] = deque()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._manager, name)
 
-    def add_request(self, input_ids: Any, **arguments: Any) -> Any:
-        """Queue a request."""
-        sampling = SAMPLING.get().to_arguments()
-        return self._manager.add_request(input_ids, **arguments, **sampling)
+    def add_request(self, input_ids: Any, **arguments: Any) -> str:
+        """Queue a request, or, of one that streams, wait until somebody listens."""
+        sampling = SAMPLING.get().to_arguments(self._vocabulary)
+        request: str = arguments["request_id"]
+        add = partial(self._manager.add_request, input_ids, **arguments, **sampling)
+        if arguments["streaming"]:
+            self._prepared[request] = add
+        else:
+            add()
+        return request
+
+    def register_result_handler(self, request_id: str, callback: Any) -> None:
+        """Listen, and then queue the request."""
+        self._manager.register_result_handler(request_id, callback)
+        if (add := self._prepared.pop(request_id, None)) is not None:
+            add()
+
+    def cancel_request(self, request_id: str) -> None:
+        """Stop a request. What it still says is heard by nobody, and what is left of it goes."""
+        self._manager.register_result_handler(request_id, _hear_nothing)
+        self._manager.cancel_request(request_id)
+        self._left.append(request_id)
+        if len(self._left) > LEFT:
+            self._manager.output_router.result_handlers.pop(self._left.popleft(), None)
+
+
+def _hear_nothing(_: object) -> None:
+    """Of a request whose client has left."""
+
+
+def _to_piece(item: object) -> Piece:
+    from transformers.cli.serving.utils import ReasoningText, ToolCall
+
+    if isinstance(item, ToolCall):
+        return Piece(call=(item.name, item.arguments))
+    text = str(item)
+    return Piece(reasoning=text) if isinstance(item, ReasoningText) else Piece(text=text)
 
 
 def _open_manager(settings: EngineSettings) -> Any:
@@ -129,35 +204,45 @@ def _to_defaults(model: Any) -> dict[str, Any]:
     return defaults
 
 
-def _decide_batching(settings: EngineSettings, model: Any) -> Any:
+def decide_batching(settings: EngineSettings, model: Any) -> Any:
+    """The batch that this model is served in; its cache takes what was planned for it."""
     from transformers import ContinuousBatchingConfig
 
-    if not settings.is_batching:
-        return None
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    # Keys and values, in every layer, of two bytes each.
-    page = _PAGE_TOKENS * config.num_hidden_layers * heads * width * 2 * 2
+    # Keys and values, in every layer.
+    page = _PAGE_TOKENS * config.num_hidden_layers * heads * width * 2 * model.dtype.itemsize
+    is_on_cpu = model.device.type == "cpu"
+    # Of a GPU transformers takes what is free; of a machine's memory that would be others'.
+    memory = settings.kv_cache_bytes or (GIB if is_on_cpu else 0)
+    # A mask over all of a step's tokens and the whole cache is kept; of the 8,192 that are the
+    # default it takes as much memory as the cache of a small model.
+    step = {"max_batch_tokens": _CPU_STEP_TOKENS} if is_on_cpu else {}
     return ContinuousBatchingConfig(
         page_size=_PAGE_TOKENS,
-        num_blocks=max((settings.kv_cache_bytes or GIB) // page, 16),
+        num_blocks=max(memory // page, 16) if memory else None,
         per_request_processors=True,
         # A cached prefix, or a captured graph, is of the weights that were in effect.
         allow_block_sharing=not settings.takes_adapters,
         **({"use_cuda_graph": False} if settings.takes_adapters else {}),
+        **step,
     )
 
 
 def _sample_per_request(model: Any) -> None:
+    from kaito.runtimes.serving.batch_sampling import narrow
+
     start = model.init_continuous_batching
 
-    def start_sampling(generation_config: Any, **arguments: Any) -> _PerRequestSampling:
+    def start_sampling(generation_config: Any, **arguments: Any) -> Batch:
         # Only settings away from their neutral value get a processor, which requests then adjust.
         generation_config.do_sample = True
         generation_config.temperature = 0.9
         generation_config.top_k = 50
         generation_config.top_p = 0.9
-        return _PerRequestSampling(start(generation_config=generation_config, **arguments))
+        manager = start(generation_config=generation_config, **arguments)
+        narrow(manager)
+        return Batch(manager, model.config.get_text_config().vocab_size)
 
     model.init_continuous_batching = start_sampling

@@ -64,6 +64,8 @@ class EchoingApplication:
         )
         if scope["path"] == "/v1/models":
             parts = [b'{"object":"list","data":[{"id":"base"}]}']
+        elif body.get("stream") and scope["path"] == "/v1/responses":
+            parts = [b'data: {"type":"response.created","response":{"model":"base"}}\n\n']
         elif body.get("stream"):
             parts = [b'data: {"model":"ba', b'se","text":"x"}\n', b"\ndata: [DO", b"NE]\n\n"]
         else:
@@ -114,6 +116,17 @@ async def test_a_stream_is_renamed_event_by_event(
     await adapters.load(version("poet"))
     answer = await ask(app, "/v1/chat/completions", {"model": "poet", "stream": True})
     assert answer.content == b'data: {"model":"poet","text":"x"}\n\ndata: [DONE]\n\n'
+
+
+async def test_the_events_of_responses_name_the_adapter_too(
+    model: RecordingModel, adapters: PeftAdapters
+) -> None:
+    inner = EchoingApplication(model)
+    app = AdapterRequests(inner, adapters, "base")
+    await adapters.load(version("poet"))
+    answer = await ask(app, "/v1/responses", {"model": "poet", "input": "x", "stream": True})
+    assert b'"response":{"model":"poet"}' in answer.content
+    assert inner.asked[0]["model"] == "base"
 
 
 async def test_adapters_are_in_the_list_of_models_while_they_are_served(

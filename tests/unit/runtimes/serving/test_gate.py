@@ -28,6 +28,9 @@ class EngineDouble:
     swallows = False
     """Whether it makes an error of its own of a body that cannot be read, as FastAPI does."""
 
+    answers_nobody = False
+    """Whether it ends an answer well, also where its client has left."""
+
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.running = 0
@@ -48,7 +51,8 @@ class EngineDouble:
             await send({"type": "http.response.body", "body": body, "more_body": True})
             if await self._is_left(receive):
                 self.saw_leaving = True
-                return
+                if not self.answers_nobody:
+                    return
             await send({"type": "http.response.body", "body": b"."})
         finally:
             self.running -= 1
@@ -217,8 +221,12 @@ async def test_too_many_requests_wait_nowhere(path: str) -> None:
     assert site.metric("kaito_requests_in_flight") == 0
 
 
-async def test_a_client_that_leaves_is_seen_by_the_engine_and_frees_its_place() -> None:
+@pytest.mark.parametrize("answers_nobody", [False, True])
+async def test_a_client_that_leaves_is_seen_by_the_engine_and_frees_its_place(
+    answers_nobody: bool,
+) -> None:
     site, leaves = Site(), asyncio.Event()
+    site.engine.answers_nobody = answers_nobody
     site.engine.go_on.clear()
     asking = asyncio.create_task(site.ask(leaves=leaves))
     await settle()

@@ -11,7 +11,7 @@ import msgspec
 from kaito.runtimes.serving.adapters.peft_adapters import PeftAdapters
 from kaito.runtimes.serving.inner import Application, Message, Receive, Send
 
-_GENERATING: Final = ("/v1/chat/completions", "/v1/completions")
+_GENERATING: Final = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 _LIST: Final = "/v1/models"
 
 
@@ -51,6 +51,8 @@ class AdapterRequests:
             return
 
         def name_model(answer: dict[str, Any]) -> dict[str, Any]:
+            if isinstance(inner := answer.get("response"), dict):
+                return {**answer, "response": name_model(inner)}
             return {**answer, "model": name} if "model" in answer else answer
 
         asked = msgspec.json.encode({**_to_object(body), "model": self._base})
