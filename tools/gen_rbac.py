@@ -19,8 +19,9 @@ _PROVISIONERS = {
     "byo": "default",
     "karpenter": "karpenter-on-aws",
     "azure-gpu-provisioner": "provisioner-on-azure",
+    "gate ModelMirror": "with-mirrors",
 }
-"""The record of each way to get nodes."""
+"""The record of each way to get nodes, and of each feature gate that needs rights of its own."""
 _OWN = "kaito-provisioner"
 
 _WHY = {
@@ -33,12 +34,14 @@ _WHY = {
     "leases.coordination.k8s.io": "stand for election; created anew when somebody deleted it",
     "modelmirrors.kaito.sh": "know which weights are at hand",
     "modelmirrors.kaito.sh/status": "say how far they are, or that the gate ModelMirror is off",
+    "modelmirrors.kaito.sh/finalizers": "own objects where a cluster asks for this right",
     "multiroleinferences.kaito.sh": "see those that are stored",
     "multiroleinferences.kaito.sh/status": "say that this release does not run them",
     "nodeclaims.karpenter.sh": "ask for machines, follow them, give them back",
     "nodeclaims.karpenter.sh/status": "say how far a machine is",
     "nodepools.karpenter.sh": "ask Karpenter for machines and give them back",
     "nodes": "know which are there and ready, their GPUs and labels",
+    "persistentvolumeclaims": "make the volumes of mirrors, and see whether they are bound",
     "pods": "see why one does not answer",
     "pods/eviction": "empty a node before its machine goes",
     "ragengines.kaito.sh": "see those that are stored",
@@ -63,8 +66,8 @@ _HEAD = """\
 # What the chart allows
 
 Roles hold no wildcard. `list` and `watch` are allowed of exactly what the controllers watch; every
-other verb is one that they use. In brackets: the `nodeProvisioner` with which it is allowed. With
-`watchNamespace`, rights over namespaced objects are a Role in that one namespace.
+other verb is one that they use. In brackets: the `nodeProvisioner`, or the feature gate, with which
+it is allowed. With `watchNamespace`, rights over namespaced objects are a Role in that namespace.
 """
 _COLUMNS = "| resource | verbs | where | what for |\n|---|---|---|---|\n"
 

@@ -129,6 +129,7 @@ def test_who_makes_nodes_follows_from_the_cluster_unless_it_is_said(
         ("serviceName=a.b", "/serviceName"),
         ("resources.limits.memory=lots", "/resources/limits/memory"),
         ("deploymentStrategy.type=Sudden", "/deploymentStrategy/type"),
+        ("nodeProvisioner=byo,defaultNodeImageFamily=ubuntu", "defaultNodeImageFamily: nobody"),
         ("karpenterProvider=oci", "karpenterProvider: oci is none of karpenterProviders"),
         (
             "featureGates.disableNodeAutoProvisioning=true,nodeProvisioner=karpenter",
@@ -198,16 +199,18 @@ def test_gates_and_choices_are_those_of_the_operator() -> None:
 
 @pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("provisioner", PROVISIONERS)
+@pytest.mark.parametrize("family", ["", "ubuntu"])
 def test_a_way_to_nodes_is_refused_where_the_operator_would_refuse_it(
-    provisioner: str, cloud: str
+    provisioner: str, cloud: str, family: str
 ) -> None:
-    options = OperatorOptions(provisioner=provisioner, cloud=cloud)
+    options = OperatorOptions(provisioner=provisioner, cloud=cloud, image_family=family)
     try:
         choose_supply(options)
         is_refused = False
     except UsageError:
         is_refused = True
     values = f"nodeProvisioner={provisioner},cloudProviderName={cloud}"
+    values = f"{values},defaultNodeImageFamily={family}"
     assert bool(render("--set", values).refusal) is is_refused
 
 

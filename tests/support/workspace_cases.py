@@ -100,6 +100,11 @@ SOUND: dict[str, Manifest] = {
     "tuning to a volume and an image": workspace(
         tuning=tuning(output={**TUNING["output"], "volumeSource": VOLUME})
     ),
+    "longest name": workspace(metadata={"name": "a" * 52}),
+    "longest name of a tuning": workspace(metadata={"name": "1" * 63}, tuning=TUNING),
+    "longest name of a tuning on two nodes": workspace(
+        metadata={"name": "a" * 54}, tuning=TUNING, resource={**RESOURCE, "count": 2}
+    ),
     "no instance type": workspace(resource=SLICED),
     "instance type in another case": workspace(
         resource={**RESOURCE, "instanceType": "standard_nc24ads_a100_V4"}
@@ -195,11 +200,27 @@ WRONG: dict[str, tuple[Manifest, str]] = {
     ),
     "name with a dot": (
         workspace(metadata={"name": "my.model"}),
-        "metadata.name: must be a DNS label",
+        "metadata.name: the name must be at most 52 lower-case letters, digits",
     ),
-    "name of 64 letters": (
-        workspace(metadata={"name": "a" * 64}),
-        "metadata.name: must be a DNS label",
+    "name that begins with a digit": (
+        workspace(metadata={"name": "4-phi"}),
+        "metadata.name: the name must be at most 52 lower-case letters, digits",
+    ),
+    "name of 53 letters": (
+        workspace(metadata={"name": "a" * 53}),
+        "metadata.name: the name must be at most 52 lower-case letters, digits",
+    ),
+    "name of 64 letters of a tuning": (
+        workspace(metadata={"name": "a" * 64}, tuning=TUNING),
+        "metadata.name: the name must be a DNS label",
+    ),
+    "name with a dot of a tuning": (
+        workspace(metadata={"name": "my.tuning"}, tuning=TUNING),
+        "metadata.name: the name must be a DNS label",
+    ),
+    "name of 55 letters of a tuning on two nodes": (
+        workspace(metadata={"name": "a" * 55}, tuning=TUNING, resource={**RESOURCE, "count": 2}),
+        "metadata.name: the name must be at most 54 lower-case letters, digits",
     ),
     "no resource": (workspace(resource=None), "resource: is required"),
     "unknown preset": (

@@ -30,6 +30,9 @@
 {{- if and (include "kaito.isGateOn" (list . "disableNodeAutoProvisioning")) (eq $values.nodeProvisioner "karpenter") -}}
 {{- fail "featureGates.disableNodeAutoProvisioning: it contradicts nodeProvisioner=karpenter; leave one of them out" -}}
 {{- end -}}
+{{- if and $values.defaultNodeImageFamily (not (and (eq (include "kaito.provisioner" .) "azure-gpu-provisioner") (eq $values.cloudProviderName "azure"))) -}}
+{{- fail (printf "defaultNodeImageFamily: nobody reads it with nodeProvisioner=%s on %s; leave it out, the node class says which image" (include "kaito.provisioner" .) $values.cloudProviderName) -}}
+{{- end -}}
 {{- with $values.karpenterProvider -}}
 {{- if not (or (has . (list "azure" "aws")) (hasKey $values.karpenterProviders .)) -}}
 {{- fail (printf "karpenterProvider: %s is none of karpenterProviders; name its group and kind there" .) -}}

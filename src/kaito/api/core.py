@@ -282,6 +282,13 @@ class Namespace(Object):
     status: NamespaceStatus = NamespaceStatus()
 
 
+class UncountedPods(Wire):
+    """Uids of pods that have ended and are not in the counts yet."""
+
+    succeeded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
 class JobStatus(Wire):
     """What was observed of a Job."""
 
@@ -290,9 +297,25 @@ class JobStatus(Wire):
     succeeded: int = 0
     failed: int = 0
     completed_indexes: str = ""
+    uncounted_terminated_pods: UncountedPods = UncountedPods()
     conditions: tuple[Condition, ...] = ()
     start_time: datetime | None = None
     completion_time: datetime | None = None
+
+
+class SuccessRule(Wire):
+    """Which numbers of an indexed Job, or how many of them, are success enough."""
+
+    succeeded_indexes: str = ""
+    """As in `completed_indexes`; empty: any."""
+    succeeded_count: int | None = None
+    """None: all of them."""
+
+
+class SuccessPolicy(Wire):
+    """When an indexed Job is done before all numbers are: when any rule is met."""
+
+    rules: tuple[SuccessRule, ...] = ()
 
 
 class JobSpec(Wire):
@@ -301,6 +324,7 @@ class JobSpec(Wire):
     parallelism: int = 1
     completions: int | None = None
     completion_mode: str = "NonIndexed"
+    success_policy: SuccessPolicy | None = None
     backoff_limit: int = 6
     suspend: bool = False
     active_deadline_seconds: int | None = None

@@ -49,6 +49,8 @@ SERVICE_NAME = f"{KUBERNETES_GROUP}/service-name"
 POD_NAME = f"statefulset.{KUBERNETES_GROUP}/pod-name"
 POD_INDEX = f"apps.{KUBERNETES_GROUP}/pod-index"
 COMPLETION_INDEX = f"batch.{KUBERNETES_GROUP}/job-completion-index"
+JOB_TRACKING = f"batch.{KUBERNETES_GROUP}/job-tracking"
+"""Finalizer of a pod until its Job has counted its end."""
 """Which pod of an indexed Job it is: an annotation, and a label."""
 MANAGED_BY = f"app.{KUBERNETES_GROUP}/managed-by"
 

@@ -60,6 +60,12 @@ class MirrorBucket(Wire):
     AWS_SESSION_TOKEN and ca.crt, in the namespace of whoever reads or writes the bucket. When
     empty: the login that the pod's ServiceAccount gives, or none, for a bucket that everybody may
     read."""
+    reader_secret_name: str = ""
+    """Secret of the same keys with a login that can only read, in the namespaces of the Workspaces
+    that use the mirror; their pods then have no other."""
+    reader_service_account_name: str = ""
+    """ServiceAccount of those Workspaces' pods, whose login can only read; they then have neither
+    the mirror's ServiceAccount nor its Secret."""
 
 
 class MirrorStorage(Wire):

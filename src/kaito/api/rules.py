@@ -471,6 +471,10 @@ class Rule:
     """API versions it is for; empty for all."""
     shows: str = ""
     """The field below `path` whose value the message ends with, here and not in CEL."""
+    is_for_new: bool = False
+    """Whether it is about what nobody can change, and so says nothing of what is stored already.
+    CEL cannot tell that; there, what has a status counts as stored. An API server drops the status
+    of what is created, and keeps it in every other write."""
     is_transition: bool = field(init=False)
     """Derived: whether it compares with what was stored before."""
 
@@ -483,7 +487,10 @@ class Rule:
 
     def to_validation(self) -> dict[str, str]:
         """The entry for `x-kubernetes-validations`."""
-        entry = {"rule": self.expression.to_cel(), "message": self.message, "reason": self.reason}
+        rule = self.expression.to_cel()
+        if self.is_for_new:
+            rule = f"has(self.status) || ({rule})"
+        entry = {"rule": rule, "message": self.message, "reason": self.reason}
         # A CRD's schema says nothing about metadata, so no path may lead into it.
         is_nameable = self.blames and not self.blames.startswith("metadata.")
         return {**entry, "fieldPath": f".{self.blames}"} if is_nameable else entry
@@ -495,7 +502,7 @@ def check_rules(
     """Every rule that does not hold, once for each object that breaks it."""
     places: dict[str, _Places] = {}
     for rule in rules:
-        if not rule.applies_to(version):
+        if not rule.applies_to(version) or (rule.is_for_new and old is not None):
             continue
         if rule.path not in places:
             places[rule.path] = _nodes(rule.path, new, old)

@@ -138,7 +138,10 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             name = option.removeprefix("--").replace("-", "_")
             if not (equals and option.startswith("--") and name in fields):
                 known = (f"--{known.replace('_', '-')}" for known in fields)
-                hint = did_you_mean(option, known) or "options are written --name=value"
+                nearest = did_you_mean(option, known) if name not in fields else ""
+                hint = (
+                    nearest or f"options are written {option if name in fields else '--name'}=value"
+                )
                 raise UsageError(f"argument {argument!r} is not known", hint=hint)
             if _is_repeated(fields[name]):
                 values.setdefault(name, []).append(text)
@@ -190,6 +193,8 @@ class MirrorArguments(Arguments, frozen=True, kw_only=True):
     root: str = ""
     source: tuple[str, ...] = ()
     """Where the weights come from, tried in this order; none: the bucket has them already."""
+    owner: str = "an unnamed mirror"
+    """Who fills the bucket, as others are told who want to; the same over all tries."""
     port: int = HTTP_PORT
     """Where `/kaito/report` is answered while it works; 0: nowhere."""
     host: str = ""

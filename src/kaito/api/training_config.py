@@ -168,7 +168,7 @@ def _names(names: Mapping[str, object]) -> str:
 
 def _is_within(value: object, least: float, most: float = math.inf) -> bool:
     number = number_of(value)
-    return number is not None and least <= number <= most
+    return number is not None and math.isfinite(number) and least <= number <= most
 
 
 def _is_whole(value: object, least: int) -> bool:
@@ -178,9 +178,16 @@ def _is_whole(value: object, least: int) -> bool:
 
 _CHECKS: Final[Mapping[str, Callable[[object], bool]]] = {
     "true or false": lambda value: str(value).lower() in {"true", "false"},
+    "a text (in quotes, where YAML reads it as something else)": lambda value: (
+        isinstance(value, str | int | float) and not isinstance(value, bool)
+    ),
     "a whole number of at least 1": lambda value: _is_whole(value, 1),
     "a whole number": lambda value: whole_number_of(value) is not None,
     "a number of at least 0": lambda value: _is_within(value, 0),
+    "a number above 0": lambda value: _is_within(value, 0) and number_of(value) != 0,
+    "a number above 0, and at most 1": lambda value: (
+        _is_within(value, 0, 1) and number_of(value) != 0
+    ),
     "a number from 0 to 1": lambda value: _is_within(value, 0, 1),
 }
 _FORMS: Final[Mapping[str, str]] = {
@@ -218,12 +225,23 @@ _FORMS: Final[Mapping[str, str]] = {
         ),
         "a whole number of at least 1",
     ),
+    **dict.fromkeys(
+        (
+            "messages_column",
+            "context_column",
+            "response_column",
+            "dataset_extension",
+            "dataset_path",
+            "dataset_text_field",
+            "run_name",
+            "project",
+        ),
+        "a text (in quotes, where YAML reads it as something else)",
+    ),
     **dict.fromkeys(("shuffle_seed", "seed", "max_steps"), "a whole number"),
-    **dict.fromkeys(
-        ("num_train_epochs", "learning_rate", "weight_decay", "max_grad_norm"),
-        "a number of at least 0",
-    ),
-    **dict.fromkeys(
-        ("lora_dropout", "train_test_split", "mlm_probability"), "a number from 0 to 1"
-    ),
+    **dict.fromkeys(("weight_decay", "max_grad_norm"), "a number of at least 0"),
+    # Of nothing, nothing would be learned, and an adapter that does nothing be pushed.
+    **dict.fromkeys(("num_train_epochs", "learning_rate"), "a number above 0"),
+    "train_test_split": "a number above 0, and at most 1",
+    **dict.fromkeys(("lora_dropout", "mlm_probability"), "a number from 0 to 1"),
 }

@@ -80,6 +80,8 @@ class TuningArguments(Arguments, frozen=True, kw_only=True):
     """Pods that train together; JOB_COMPLETION_INDEX says which of them this one is."""
     first_node: str = ""
     """`HOST:PORT` of the first of them, where all meet."""
+    group_key: str = ""
+    """What each of them has to know to be let in there."""
     shares_model: bool = False
     """Whether all processes hold one copy of the model together, for no GPU holds it (FSDP)."""
     port: int = 5000

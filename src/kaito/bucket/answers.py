@@ -103,12 +103,15 @@ def parse_page(text: bytes) -> Page:
     return Page(objects=found, following=_following(root, "NextContinuationToken"))
 
 
-def parse_uploads(text: bytes, key: str) -> tuple[str, ...]:
-    """The ids of the uploads under way of exactly that key, the newest first."""
+def parse_uploads(text: bytes, key: str) -> tuple[tuple[str, ...], tuple[str, str]]:
+    """The ids of a page's uploads of exactly that key, and what asks for the next page.
+
+    That is a key and an upload after which it begins; empty on the last.
+    """
     root = parse_root(text, "ListMultipartUploads")
-    own = [one for one in root.all("Upload") if one.find("Key") == key]
-    own.sort(key=lambda one: one.find("Initiated"), reverse=True)
-    return tuple(one.find("UploadId") for one in own)
+    own = tuple(one.find("UploadId") for one in root.all("Upload") if one.find("Key") == key)
+    after = _following(root, "NextKeyMarker")
+    return own, (after, root.find("NextUploadIdMarker") if after else "")
 
 
 def parse_parts(text: bytes) -> tuple[tuple[Part, ...], str]:

@@ -118,7 +118,7 @@ class Bucket:
 
         async def attempt() -> tuple[bytes, dict[str, str]]:
             async with self.open(call) as response:
-                return await _read(response), _lower(response)
+                return await read_answer(response), _lower(response)
 
         return await self.insist(attempt, self.describe(call.key))
 
@@ -228,10 +228,14 @@ def _read_trust(certificates: str) -> ssl.SSLContext | None:
     return trust
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def read_answer(
+    response: aiohttp.ClientResponse, *, heard: Callable[[], object] = lambda: None
+) -> bytes:
+    """The whole of a short answer; `heard` is called whenever a part of it has come."""
     text = b""
     try:
         while chunk := await response.content.read(MAX_BYTES + 1 - len(text)):
+            heard()
             text += chunk
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Transient(to_reason(error)) from error
@@ -244,7 +248,7 @@ async def _read_refusal(response: aiohttp.ClientResponse) -> bytes:
     """The words of a refusal; nobody else guards those of a bulk request against silence."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await _read(response)
+            return await read_answer(response)
     except TimeoutError as error:
         raise Transient(to_reason(error)) from error
 

@@ -15,6 +15,7 @@ from kaito.bucket.answers import StoredObject
 from kaito.bucket.client import Bucket, Call
 from kaito.bucket.errors import BucketError
 from kaito.bucket.inventory import INVENTORY, read_inventory, require_sizes
+from kaito.bucket.turn import WRITER, find_writer
 from kaito.registry.download import Open, fetch_pieces
 from kaito.registry.partial import Piece, sums_of
 from kaito.registry.progress import Progress
@@ -55,7 +56,13 @@ async def find_content(bucket: Bucket, choose: Choose) -> Content:
             reason="not filled",
             hint="see: kubectl get modelmirrors",
         )
-    named = [StoredObject(key=name, size=one.size, etag=one.etag) for name, one in listing.items()]
+    if WRITER in listing:
+        await _require_nobody_writes(bucket)
+    named = [
+        StoredObject(key=name, size=one.size, etag=one.etag)
+        for name, one in listing.items()
+        if name != WRITER
+    ]
     pieces = tuple(
         Piece(url=bucket.key(one.key), name=one.key, size=one.size, version=one.etag)
         for one in choose(named)
@@ -70,6 +77,15 @@ async def fetch_content(bucket: Bucket, content: Content, folder: Path, progress
         RegistryError: what the first file that failed failed of. The rest can be gone on with.
     """
     await fetch_pieces(bucket.web, _opener(bucket), content.pieces, folder, progress)
+
+
+async def _require_nobody_writes(bucket: Bucket) -> None:
+    found = await find_writer(bucket)
+    if found is not None and found.is_at_work:
+        raise BucketError(
+            f"{bucket.source.url} is being filled by {found.owner}", reason="not filled",
+            hint="wait until it is complete; see: kubectl get modelmirrors",
+        )  # fmt: skip
 
 
 async def _by_inventory(bucket: Bucket, listing: dict[str, StoredObject]) -> Content:

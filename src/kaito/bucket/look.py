@@ -6,20 +6,14 @@ size. https://huggingface.co/docs/safetensors#format
 
 from typing import Final
 
-import msgspec
-
 from kaito.bucket.client import Bucket, Call
 from kaito.bucket.errors import BucketError
 from kaito.bucket.fetch import Content
 from kaito.registry.partial import Piece
+from kaito.registry.safetensors import LENGTH_BYTES, expected_bytes, parse_header
 
-_LENGTH: Final = 8
 _MAX_HEADER: Final = 2 << 20
 """Of those that are read: models of many experts have longer ones, which a fetch will check."""
-
-
-class _Tensor(msgspec.Struct):
-    data_offsets: tuple[int, int] = (0, 0)
 
 
 async def require_whole(bucket: Bucket, content: Content) -> None:
@@ -31,21 +25,19 @@ async def require_whole(bucket: Bucket, content: Content) -> None:
 
 async def _require_whole(bucket: Bucket, piece: Piece) -> None:
     what = bucket.describe(piece.url)
-    start = await _read(bucket, piece, 0, _LENGTH)
+    start = await _read(bucket, piece, 0, LENGTH_BYTES)
     size = int.from_bytes(start, "little")
-    if len(start) < _LENGTH or size > piece.size - _LENGTH:
+    if len(start) < LENGTH_BYTES or size > piece.size - LENGTH_BYTES:
         raise BucketError(f"{what} is damaged: it is no safetensors file", reason="damaged")
     if size > _MAX_HEADER:
         return
-    header = await _read(bucket, piece, _LENGTH, _LENGTH + size)
+    header = await _read(bucket, piece, LENGTH_BYTES, LENGTH_BYTES + size)
     try:
-        found = msgspec.json.decode(header, type=dict[str, _Tensor])
-    except msgspec.MsgspecError as error:
+        whole = expected_bytes(size, parse_header(header))
+    except ValueError as error:
         raise BucketError(
             f"{what} is damaged: it is no safetensors file", reason="damaged"
         ) from error
-    ends = (tensor.data_offsets[1] for name, tensor in found.items() if name != "__metadata__")
-    whole = _LENGTH + size + max(ends, default=0)
     if whole != piece.size:
         raise BucketError(
             f"{what} is damaged: it has {piece.size} bytes, and its tensors need {whole}",

@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
-import aiohttp
-
 from kaito.base.quantity import MIB
-from kaito.bucket.answers import MAX_BYTES, Part, parse_parts, parse_uploads
+from kaito.bucket.answers import Part, parse_parts, parse_uploads
 from kaito.bucket.begun import Begun, read_begun, write_begun
-from kaito.bucket.client import Body, Bucket, Call
+from kaito.bucket.client import Body, Bucket, Call, read_answer
 from kaito.bucket.errors import BucketError
 from kaito.bucket.stretch import Stretch
 from kaito.registry.download import first_error
 from kaito.registry.errors import RegistryError
 from kaito.registry.progress import Progress
-from kaito.registry.web import FRUITLESS_TRIES, Transient, to_reason, to_unreachable
+from kaito.registry.web import FRUITLESS_TRIES, Transient, to_unreachable
 
 PART_BYTES: Final = 64 * MIB
 MAX_PARTS: Final = 9_000
@@ -79,13 +77,31 @@ async def send_files(
             raise first_error(failures) from failures
 
 
+async def require_sent(bucket: Bucket, files: Sequence[Outgoing]) -> None:
+    """Raise `BucketError` where somebody else has written to one of the files since it was sent."""
+    for file in files:
+        noted = (await _ask_about(bucket, file)).get(_NOTED, file.sha256)
+        if noted != file.sha256:
+            what = bucket.describe(bucket.key(file.name))
+            raise BucketError(
+                f"{what} was replaced while the folder was being filled",
+                reason="changed",
+                hint="give each mirror a folder of its own, and let nobody else write there",
+            )
+
+
 async def _is_ours(bucket: Bucket, file: Outgoing) -> bool:
+    headers = await _ask_about(bucket, file)
+    is_as_long = headers.get("content-length") == str(file.size)
+    return is_as_long and headers.get(_NOTED) == file.sha256
+
+
+async def _ask_about(bucket: Bucket, file: Outgoing) -> dict[str, str]:
+    """The headers of what is under the file's name; who may not ask learns nothing of it."""
     call = Call(
         action="s3:GetObject", method="HEAD", key=bucket.key(file.name), expected=(403, 404)
     )
-    _, headers = await bucket.ask_with_headers(call)
-    is_as_long = headers.get("content-length") == str(file.size)
-    return is_as_long and headers.get(_NOTED) == file.sha256
+    return (await bucket.ask_with_headers(call))[1]
 
 
 class _Sending:
@@ -137,13 +153,25 @@ class _Sending:
             return await self._begin(), {}
 
     async def _list_uploads(self) -> tuple[str, ...]:
-        query = (("uploads", ""), ("prefix", self._key))
-        call = Call(action="s3:ListBucketMultipartUploads", query=query)
+        found: list[str] = []
+        key, upload = "", ""
         try:
-            answer = await self._bucket.ask(call)
-            return self._bucket.understand(lambda text: parse_uploads(text, self._key), answer)
+            for _ in range(_MAX_PAGES):
+                after = (("key-marker", key), ("upload-id-marker", upload)) if key else ()
+                query = (("uploads", ""), ("prefix", self._key), *after)
+                answer = await self._bucket.ask(
+                    Call(action="s3:ListBucketMultipartUploads", query=query)
+                )
+                own, (key, upload) = self._bucket.understand(self._parse_uploads, answer)
+                found += own
+                if not key:
+                    break
         except BucketError:
-            return ()  # who may not look, or cannot, may still send
+            pass  # who may not look, or cannot, may still send
+        return tuple(found)
+
+    def _parse_uploads(self, text: bytes) -> tuple[tuple[str, ...], tuple[str, str]]:
+        return parse_uploads(text, self._key)
 
     async def _begin(self) -> str:
         call = Call(
@@ -259,22 +287,14 @@ class _Sending:
 
     async def _ask_patiently(self, call: Call) -> bytes:
         """The answer to one try; a slow service sends white space now and then."""
-        text, now = b"", asyncio.get_running_loop().time
+        now = asyncio.get_running_loop().time
         try:
-            async with (
-                asyncio.timeout(ASSEMBLY_SECONDS) as guard,
-                self._bucket.open(call) as response,
-            ):
-                async for chunk in response.content.iter_any():
-                    guard.reschedule(now() + ASSEMBLY_SECONDS)
-                    text += chunk
-                    if len(text) > MAX_BYTES:
-                        raise BucketError("the answer of the service is endless", reason="endpoint")
+            async with asyncio.timeout(ASSEMBLY_SECONDS) as guard, self._bucket.open(call) as said:
+                return await read_answer(
+                    said, heard=lambda: guard.reschedule(now() + ASSEMBLY_SECONDS)
+                )
         except TimeoutError as error:
             raise Transient(f"the service said nothing for {ASSEMBLY_SECONDS:.0f} s") from error
-        except aiohttp.ClientError as error:
-            raise Transient(to_reason(error)) from error
-        return text
 
 
 async def _is_same(there: Part, stretch: Stretch) -> bool:

@@ -106,9 +106,9 @@ class NodeClaims:
         places = Places(
             needed=self._needed(wanted, supply),
             has_home=bool(at_home),
-            home_nodes=_nodes_of(at_home),
+            home_nodes=nodes_of(at_home),
             has_spare=bool(at_spare),
-            spare_nodes=_nodes_of(at_spare),
+            spare_nodes=nodes_of(at_spare),
         )
         return has_moved(wanted, supply, places)
 
@@ -316,7 +316,8 @@ def _has_launched(claim: NodeClaim) -> bool:
     return launched is not None and launched.is_true
 
 
-def _nodes_of(claims: Iterable[NodeClaim]) -> frozenset[str]:
+def nodes_of(claims: Iterable[NodeClaim]) -> frozenset[str]:
+    """The names of the nodes that these claims have become."""
     return frozenset(claim.status.node_name for claim in claims) - {""}
 
 

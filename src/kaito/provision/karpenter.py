@@ -15,6 +15,7 @@ from kaito.provision.claims import (
     GPU_TAINT,
     assess_nodes,
     find_failure,
+    nodes_of,
     requirement,
     say_waiting,
     tell_claim,
@@ -211,8 +212,7 @@ def _name(wanted: Wanted, supply: Supply) -> str:
 
 
 def _nodes_of(supply: Supply, pool: str) -> frozenset[str]:
-    claims = (c for c in supply.claims if c.metadata.labels.get(labels.NODEPOOL) == pool)
-    return frozenset(claim.status.node_name for claim in claims) - {""}
+    return nodes_of(c for c in supply.claims if c.metadata.labels.get(labels.NODEPOOL) == pool)
 
 
 def _broken(pool: NodePool) -> Condition | None:

@@ -5,12 +5,14 @@ JSON, then the data. The header says how long the whole file is, so one that was
 without reading it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-_LENGTH_BYTES: Final = 8
+LENGTH_BYTES: Final = 8
+"""Bytes at a file's start that say how long its header is, little-endian."""
 _MOST_HEADER_BYTES: Final = 100_000_000
 """The format's own limit."""
 _METADATA: Final = "__metadata__"
@@ -37,20 +39,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-        if size < _LENGTH_BYTES or length > min(size - _LENGTH_BYTES, _MOST_HEADER_BYTES):
+        length = int.from_bytes(stream.read(LENGTH_BYTES), "little")
+        if size < LENGTH_BYTES or length > min(size - LENGTH_BYTES, _MOST_HEADER_BYTES):
             raise DamagedFileError(
                 f"{path.name} is truncated or no safetensors file: it has {size} bytes"
             )
         header = stream.read(length)
     try:
-        entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        entries.pop(_METADATA, None)
-        tensors = {name: msgspec.json.decode(entry, type=Tensor) for name, entry in entries.items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        tensors = parse_header(header)
+    except ValueError as error:
         raise DamagedFileError(f"{path.name} has no safetensors header: {error}") from error
-    ends = (tensor.data_offsets[1] for tensor in tensors.values())
-    expected = _LENGTH_BYTES + length + max(ends, default=0)
+    expected = expected_bytes(length, tensors)
     if size < expected:
         missing = expected - size
         raise DamagedFileError(
@@ -59,3 +58,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if size > expected:
         raise DamagedFileError(f"{path.name} has {size - expected} bytes more than its header says")
     return tensors
+
+
+def parse_header(header: bytes) -> dict[str, Tensor]:
+    """Every tensor of a header's JSON by its name; `ValueError` where it is no header."""
+    try:
+        entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        entries.pop(_METADATA, None)
+        return {name: msgspec.json.decode(entry, type=Tensor) for name, entry in entries.items()}
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def expected_bytes(length: int, tensors: Mapping[str, Tensor]) -> int:
+    """How long the whole file is whose header of `length` bytes names these tensors."""
+    ends = (tensor.data_offsets[1] for tensor in tensors.values())
+    return LENGTH_BYTES + length + max(ends, default=0)

@@ -29,7 +29,9 @@ def is_pickled(name: str) -> bool:
 
 def require_sound(folder: Path, *, allow_pickle: bool = False) -> None:
     """Raise `ValueError` unless the weights in `folder` are whole and safe to load."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    found = sorted(folder.iterdir())
+    _require_linked(found)
+    names = [path.name for path in found if path.is_file()]
     tensors = [name for name in names if name.endswith(".safetensors")]
     pickled = [name for name in names if is_pickled(name)]
     if not tensors and pickled and not allow_pickle:
@@ -42,6 +44,12 @@ def require_sound(folder: Path, *, allow_pickle: bool = False) -> None:
         if fnmatch(name, _INDEX):
             _require_all(folder / name, names)
     require_matching(folder, {name: read_tensors(folder / name) for name in tensors})
+
+
+def _require_linked(found: list[Path]) -> None:
+    for path in found:
+        if path.is_symlink() and not path.exists():
+            raise ValueError(f"{path.name} is a link to {path.readlink()}, which is not there")
 
 
 def _require_all(index: Path, names: list[str]) -> None:

@@ -4,6 +4,8 @@ Logins are named and never read: a pod gets them from a Secret of its own namesp
 ServiceAccount (IRSA, workload identity), which the cloud's own webhook turns into variables.
 """
 
+from dataclasses import replace
+
 from kaito.api.meta import Manifest
 from kaito.api.modelmirror import ModelMirror, bucket_of
 from kaito.api.runtime import ENV_BUCKET_CA, WeightsArguments
@@ -18,8 +20,21 @@ _CA_KEY = "ca.crt"
 _SCHEME = "s3://"
 
 
+def read_only_bucket(mirror: ModelMirror, settings: RenderSettings) -> MirrorBucket | None:
+    """What serving pods read, with the login for readers where there is one; as `mirror_bucket`."""
+    found, whole = bucket_of(mirror), mirror_bucket(mirror, settings)
+    if found is None or whole is None:
+        return None
+    secret, account = found.reader_secret_name, found.reader_service_account_name
+    return replace(whole, secret=secret, account=account) if secret or account else whole
+
+
 def mirror_bucket(mirror: ModelMirror, settings: RenderSettings) -> MirrorBucket | None:
-    """What pods read; None where the mirror is a volume. `UsageError`: it names no bucket."""
+    """What the Job fills or reads; None where the mirror is a volume.
+
+    Raises:
+        UsageError: the mirror names no bucket.
+    """
     found = bucket_of(mirror)
     if found is None or mirror.spec is None:
         return None
@@ -27,6 +42,21 @@ def mirror_bucket(mirror: ModelMirror, settings: RenderSettings) -> MirrorBucket
     if not found.secret_name:
         account = account or settings.bucket_account
     return MirrorBucket(source=bucket_source(mirror), secret=found.secret_name, account=account)
+
+
+def reader_login(mirror: ModelMirror, namespace: str) -> str:
+    """What has to be in the namespace of a pod that reads the bucket; empty: nothing is named.
+
+    Nobody but the pod may look whether it is there.
+    """
+    found = bucket_of(mirror)
+    if found is None or mirror.spec is None:
+        return ""
+    secret, account = found.reader_secret_name, found.reader_service_account_name
+    if not (secret or account):
+        secret, account = found.secret_name, mirror.spec.service_account_name
+    named = (("Secret", secret), ("ServiceAccount", account))
+    return " and ".join(f"{kind} {namespace}/{name}" for kind, name in named if name)
 
 
 def bucket_source(mirror: ModelMirror) -> str:

@@ -3,7 +3,7 @@
 | what | name | |
 |---|---|---|
 | PersistentVolumeClaim | <mirror> | in spec.jobNamespace; none with a bucket |
-| Job | <mirror>-download-<n> | the n-th try; the program of every pod's weights |
+| Job | <mirror>-download-<n>, cut to 63 | the n-th try; the program of every pod's weights |
 | on the volume | <org>--<model>/ | as that program leaves a model's folder |
 
 With a bucket the program sends there what it has fetched, from a folder that lives as long as its
@@ -16,6 +16,7 @@ from kaito.api import labels, runtime
 from kaito.api.meta import Manifest, owner_reference
 from kaito.api.modelmirror import MirrorSource, ModelMirror, bucket_of
 from kaito.api.runtime import MirrorArguments, WeightsArguments
+from kaito.api.validation.names import LONGEST_LABEL
 from kaito.api.weight_source import HubSource
 from kaito.catalog.lookup import PRESETS
 from kaito.render.bucket import bucket_account, bucket_environment, mirror_bucket
@@ -23,6 +24,7 @@ from kaito.render.containers import program_environment
 from kaito.render.security import container_security, pod_security
 from kaito.render.served_model import MirrorBucket, MirrorVolume
 from kaito.render.settings import RenderSettings
+from kaito.render.stamp import content_hash
 from kaito.render.volumes import SCRATCH, WEIGHTS, scratch_mounts
 
 MIRROR_MOUNT = "/mnt/mirror"
@@ -102,8 +104,12 @@ def render_claim(mirror: ModelMirror, mode: str, *, default_class: str = "") -> 
 
 
 def download_name(mirror: ModelMirror, number: int) -> str:
-    """The Job of one try."""
-    return f"{mirror.metadata.name}-download-{number}"
+    """The Job of one try. Its pods' label `job-name` is as long as a label may be, not longer."""
+    name, tail = mirror.metadata.name, f"-download-{number}"
+    if len(name) + len(tail) > LONGEST_LABEL:
+        digest = content_hash(name)
+        name = f"{name[: LONGEST_LABEL - len(tail) - len(digest) - 1].rstrip('-.')}-{digest}"
+    return f"{name}{tail}"
 
 
 def render_download(mirror: ModelMirror, number: int, settings: RenderSettings) -> Manifest:
@@ -162,7 +168,7 @@ def _render_program(
     return {
         "name": "weights",
         "image": settings.serving_image,
-        **_render_command(source, bucket),
+        **_render_command(mirror, bucket),
         "env": [*program_environment(settings), *_token(source), *bucket_environment(bucket)],
         "volumeMounts": [*room, *scratch_mounts(settings)],
         "resources": {"requests": requests},
@@ -170,7 +176,8 @@ def _render_program(
     }
 
 
-def _render_command(source: MirrorSource | None, bucket: MirrorBucket | None) -> Manifest:
+def _render_command(mirror: ModelMirror, bucket: MirrorBucket | None) -> Manifest:
+    source = mirror.spec.source if mirror.spec else None
     found = _sources(source.model_id) if source is not None else ()
     if bucket is None:
         assert source is not None
@@ -180,7 +187,10 @@ def _render_command(source: MirrorSource | None, bucket: MirrorBucket | None) ->
     filling = MirrorArguments(bucket=bucket.source)
     if source is not None:
         key = mirror_folder(source)
-        filling = MirrorArguments(bucket=bucket.source, key=key, root=MIRROR_MOUNT, source=found)
+        owner = f"ModelMirror {mirror.metadata.name} (uid {mirror.metadata.uid})"
+        filling = MirrorArguments(
+            bucket=bucket.source, key=key, root=MIRROR_MOUNT, source=found, owner=owner
+        )
     # The verb is the command's, so that the arguments are options only.
     return {"command": list(runtime.MIRROR_COMMAND), "args": list(filling.to_argv())}
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from kaito.api.runtime import ExitCode, MirrorArguments, WeightsArguments
 from kaito.api.weight_source import S3Source
 from kaito.bucket.inventory import INVENTORY
+from kaito.bucket.turn import WRITER
 
 MIB = 1 << 20
 PROGRAM = [sys.executable, "-m", "kaito.runtimes.weights"]
@@ -151,7 +152,7 @@ def test_an_upload_that_was_killed_is_not_a_mirror_and_goes_on(
         wire.limit = lambda _: False
         assert run(("mirror", *asked), tmp_path)[0] == ExitCode.OK
         puts = {path.rpartition("/")[2] for method, path, _ in wire.asked if method == "PUT"}
-        assert puts == {name for name in files if name not in there} | {INVENTORY}
+        assert puts == {name for name in files if name not in there} | {INVENTORY, WRITER}
         assert server.names(bucket) == {*files, INVENTORY}
         wire.asked.clear()
         assert run(("mirror", *asked), tmp_path)[0] == ExitCode.OK

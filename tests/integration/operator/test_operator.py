@@ -204,14 +204,14 @@ async def test_missing_crds_keep_it_unready_and_are_named_until_they_come(tmp_pa
         (
             ["--give-back-incomplete-nodes-after=-1"],
             {},
-            "--give-back-incomplete-nodes-after must not be negative",
+            "--give-back-incomplete-nodes-after=-1.0 is not a time of up to a year",
             "0 keeps such nodes",
         ),
         (
             ["--kube-client-qps=0"],
             {},
-            "--kube-client-qps and --kube-client-burst must",
-            "30 and 50",
+            "--kube-client-qps=0.0 is not a rate",
+            "30 is usual",
         ),
         (
             ["--node-provisioner=karpenter", "--karpenter-node-classes=[]"],

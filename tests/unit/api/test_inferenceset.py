@@ -26,6 +26,7 @@ def test_the_shape_is_admitted_in_both_versions(version: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
+        {"metadata__name": "a" * 46},
         {"spec__replicas": 0},
         {"spec__nodeCountLimit": None},
         {"spec__nodeCountLimit": 0},
@@ -44,7 +45,11 @@ def test_what_is_right_is_admitted(values: dict[str, Any]) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no spec": ({"spec": None}, "spec: is required: it holds labelSelector and template"),
-    "name": ({"metadata__name": "my.set"}, "metadata.name: must be a DNS label"),
+    "name": ({"metadata__name": "my.set"}, "metadata.name: the name must be at most 46 lower-case"),
+    "long name": (
+        {"metadata__name": "a" * 47},
+        "metadata.name: the name must be at most 46 lower-case",
+    ),
     "negative replicas": ({"spec__replicas": -1}, "spec.replicas: Expected int >= 0"),
     "negative limit": (
         {"spec__nodeCountLimit": -1},

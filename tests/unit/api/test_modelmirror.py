@@ -72,6 +72,14 @@ def test_a_static_mirror_stands_for_what_is_there_already() -> None:
     assert all("must not be set with mode Static" in problem.detail for problem in found)
 
 
+def test_a_name_is_a_label_of_what_is_made_for_it() -> None:
+    (problem,) = problems(changed(SHAPE, metadata__name="a" * 64))
+    assert str(problem).startswith("metadata.name: the name must have at most 63 characters")
+    assert problems(changed(SHAPE, metadata__name=f"1.{'a' * 61}")) == ()
+    # Of a volume that is there already nothing is made.
+    assert problems(changed(STATIC, metadata__name="a" * 253)) == ()
+
+
 def test_a_bucket_stands_in_a_volumes_place_in_either_mode() -> None:
     bucket = {"bucket": {"url": "s3://models/phi-4", "secretName": "s3"}}
     assert problems(changed(SHAPE, spec__storage=bucket)) == ()

@@ -15,7 +15,14 @@ PREFILL, DECODE = SHAPE["spec"]["roles"]
 
 WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no spec": ({"spec": None}, ["spec: is required: it names the model, the nodes and the two"]),
-    "name": ({"metadata__name": "9." * 9}, ["metadata.name: must be a DNS label"]),
+    "name": (
+        {"metadata__name": "9." * 9},
+        ["metadata.name: the name must be at most 38 lower-case"],
+    ),
+    "long name": (
+        {"metadata__name": "a" * 39},
+        ["metadata.name: the name must be at most 38 lower-case"],
+    ),
     "selects nothing": (
         {"spec__labelSelector": {}},
         ["spec.labelSelector: labelSelector must have at least one matchLabels or matchExpr"],

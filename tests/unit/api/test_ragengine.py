@@ -22,7 +22,14 @@ _LOCAL = "spec__embedding__local"
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no spec": ({"spec": None}, "spec: is required; the least is embedding.local.modelID"),
-    "name": ({"metadata__name": "My-Engine"}, "metadata.name: must be a DNS label"),
+    "name": (
+        {"metadata__name": "My-Engine"},
+        "metadata.name: the name must be at most 63 lower-case",
+    ),
+    "long name": (
+        {"metadata__name": "a" * 64},
+        "metadata.name: the name must be at most 63 lower-case",
+    ),
     "neither": (
         {"spec__embedding": {}},
         "spec.embedding: Either remote embedding or local embedding must be specified, not neither",

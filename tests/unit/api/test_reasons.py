@@ -44,6 +44,7 @@ READ = frozenset(
         *("ImageNotRunnable", "CreateContainerConfigError", "CreateContainerError"),
         *("RunContainerError", "PodScheduled", "DiskPressure", "MemoryPressure"),
         *("NoSchedule", "PreferNoSchedule", "RollingUpdate", "FailureTarget"),
+        "SuccessCriteriaMet",
         *("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"),
         # Kinds.
         *("ConfigMap", "DaemonSet", "NodeClaim", "NodePool", "PersistentVolumeClaim"),

@@ -204,3 +204,13 @@ def test_an_entry_of_the_crd_names_the_field_but_never_metadata() -> None:
     }
     named = Rule(expression=Present("metadata.name"), blames="metadata.name", message="m")
     assert "fieldPath" not in named.to_validation()
+
+
+def test_a_rule_for_new_objects_says_nothing_of_those_that_are_stored() -> None:
+    rule = Rule(expression=Present("a"), message="m", is_for_new=True)
+    schema = {"x-kubernetes-validations": [rule.to_validation()]}
+    stored: dict[str, Any] = {"status": {}}
+    assert [e.detail for e in check_rules([rule], {}, version="v1")] == ["m"]
+    assert broken_rules(schema, {}) == (("", "m"),)
+    assert list(check_rules([rule], {**stored, "b": 1}, stored, version="v1")) == []
+    assert broken_rules(schema, {**stored, "b": 1}, stored) == ()

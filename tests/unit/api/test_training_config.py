@@ -124,7 +124,7 @@ def test_the_method_says_whether_the_model_is_quantised(
         (training("DataCollator", "mlm: maybe"), "DataCollator.mlm must be true or false"),
         (
             training("TrainingArguments", "learning_rate: fast"),
-            "TrainingArguments.learning_rate must be a number of at least 0, not 'fast'",
+            "TrainingArguments.learning_rate must be a number above 0, not 'fast'",
         ),
         ("training_config: [", "is not YAML (line "),
     ],
@@ -143,3 +143,18 @@ def test_any_text_is_read_or_refused_in_one_line(text: str, around: str) -> None
     except ValueError as error:
         said = str(error)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [
+        ("TrainingArguments", "num_train_epochs: 0"),
+        ("TrainingArguments", "learning_rate: 0.0"),
+        ("TrainingArguments", "learning_rate: .inf"),
+        ("DatasetConfig", "train_test_split: 0"),
+        ("DatasetConfig", "train_test_split: 1.5"),
+    ],
+)
+def test_what_would_train_nothing_is_refused(section: str, setting: str) -> None:
+    with pytest.raises(ValueError, match="must be a number above 0"):
+        parse_training_config(f"training_config: {{{section}: {{{setting}}}}}", "lora")

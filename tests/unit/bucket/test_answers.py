@@ -40,12 +40,14 @@ def test_a_page_that_is_not_the_last_says_what_asks_for_the_next() -> None:
         parse_parts(told % (b"ListPartsResult", b"ListPartsResult"))
 
 
-def test_uploads_are_those_of_the_very_key_the_newest_first() -> None:
+def test_uploads_are_those_of_the_very_key_and_what_asks_for_the_next_page() -> None:
     text = b"<ListMultipartUploadsResult>%s</ListMultipartUploadsResult>"
-    one = b"<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiated>%s</Initiated></Upload>"
-    entries = one % (b"a", b"1", b"2026-01-01") + one % (b"a", b"2", b"2026-01-02")
-    entries += one % (b"ab", b"3", b"2026-01-03")
-    assert parse_uploads(text % entries, "a") == ("2", "1")
+    one = b"<Upload><Key>%s</Key><UploadId>%s</UploadId></Upload>"
+    entries = one % (b"a", b"1") + one % (b"a", b"2") + one % (b"ab", b"3")
+    assert parse_uploads(text % entries, "a") == (("1", "2"), ("", ""))
+    more = b"<IsTruncated>true</IsTruncated><NextKeyMarker>ab</NextKeyMarker>"
+    more += b"<NextUploadIdMarker>3</NextUploadIdMarker>"
+    assert parse_uploads(text % (entries + more), "a")[1] == ("ab", "3")
 
 
 def test_white_space_before_a_document_is_what_a_slow_service_sends() -> None:

@@ -229,7 +229,7 @@ _REFUSED = (
         on=_RESOURCE,
         meaning="the object breaks a rule that admission would have refused",
         look="kaito validate -f FILE",
-        then="correct what the message names",
+        then="correct what the message names; for a name create it anew",
     ),
     _workspace(
         name="UnknownPreset",

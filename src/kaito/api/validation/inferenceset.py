@@ -20,7 +20,7 @@ from kaito.api.rules import (
 )
 from kaito.api.schedule import parse_schedule, parse_window
 from kaito.api.validation.judging import broken, judge
-from kaito.api.validation.object_name import NAME_RULE
+from kaito.api.validation.object_name import INFERENCESET_NAME_RULE
 from kaito.api.validation.surroundings import Surroundings
 from kaito.api.validation.workspace import validate_workspace
 from kaito.api.validation.workspace_rules import (
@@ -40,7 +40,7 @@ def _of_replicas(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 
 INFERENCESET_RULES: tuple[Rule, ...] = (
-    NAME_RULE,
+    INFERENCESET_NAME_RULE,
     Rule(
         expression=Present("spec"),
         blames="spec",

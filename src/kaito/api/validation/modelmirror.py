@@ -19,6 +19,7 @@ from kaito.api.rules import (
     implies,
 )
 from kaito.api.validation.judging import broken, judge
+from kaito.api.validation.object_name import MODELMIRROR_NAME_RULE
 from kaito.api.validation.surroundings import Surroundings
 from kaito.api.weight_source import BUCKET_ENDPOINT, BUCKET_REGION, BUCKET_URL
 from kaito.base.quantity import parse_quantity
@@ -53,6 +54,7 @@ _HAS_SIZE = AnyOf((Filled("storage.size"), All((Present("storage"), Not(_BUCKET)
 """A volume needs a size; with a bucket it is a limit, which may be left out."""
 
 MODELMIRROR_RULES: tuple[Rule, ...] = (
+    MODELMIRROR_NAME_RULE,
     Rule(
         expression=Present("spec"),
         blames="spec",

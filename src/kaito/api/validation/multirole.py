@@ -16,7 +16,7 @@ from kaito.api.rules import (
     implies,
 )
 from kaito.api.validation.judging import judge
-from kaito.api.validation.object_name import NAME_RULE
+from kaito.api.validation.object_name import MULTIROLE_NAME_RULE
 from kaito.api.validation.resource import check_selector, instance_type_problem
 from kaito.api.validation.surroundings import Surroundings
 from kaito.api.validation.workspace_rules import selector_rules
@@ -25,7 +25,7 @@ _ANYWHERE = Surroundings()
 _SELECTS = AnyOf((Filled("matchLabels"), Filled("matchExpressions")))
 
 MULTIROLE_RULES: tuple[Rule, ...] = (
-    NAME_RULE,
+    MULTIROLE_NAME_RULE,
     Rule(
         expression=Present("spec"),
         blames="spec",

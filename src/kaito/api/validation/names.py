@@ -7,6 +7,8 @@ https://github.com/distribution/reference/blob/main/reference.go, the grammar at
 import re
 from typing import Final
 
+LONGEST_LABEL: Final = 63
+"""Characters of a part of a DNS name, and of a label's value."""
 DNS_LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _PART: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS_SUBDOMAIN: Final = f"{_PART}([.]{_PART})*"
@@ -29,6 +31,11 @@ PUSHED_IMAGE: Final = f"({_REGISTRY}|{_COMPONENT})(/{_COMPONENT})+{_TAG}"
 _LABEL_NAME: Final = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY: Final = re.compile(f"(({DNS_SUBDOMAIN})/)?{_LABEL_NAME}")
 _LABEL_VALUE: Final = re.compile(f"({_LABEL_NAME})?")
+
+
+def service_name(longest: int) -> str:
+    """The pattern of a Service's name of at most so many characters: a DNS-1035 label."""
+    return f"[a-z]([-a-z0-9]{{0,{longest - 2}}}[a-z0-9])?"
 
 
 def is_label_key(text: str) -> bool:

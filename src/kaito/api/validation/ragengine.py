@@ -21,7 +21,7 @@ from kaito.api.rules import (
 )
 from kaito.api.validation.judging import judge, version_of
 from kaito.api.validation.names import PUSHED_IMAGE
-from kaito.api.validation.object_name import NAME_RULE
+from kaito.api.validation.object_name import RAGENGINE_NAME_RULE
 from kaito.api.validation.resource import check_selector, instance_type_problem
 from kaito.api.validation.surroundings import Surroundings
 from kaito.api.validation.workspace_rules import selector_rules
@@ -52,7 +52,7 @@ _SAME_NODES = All(
 )
 
 RAGENGINE_RULES: tuple[Rule, ...] = (
-    NAME_RULE,
+    RAGENGINE_NAME_RULE,
     Rule(
         expression=Present("spec"),
         blames="spec",

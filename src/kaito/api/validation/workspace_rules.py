@@ -29,12 +29,12 @@ from kaito.api.rules import (
     not_both,
 )
 from kaito.api.validation.names import (
-    DNS_LABEL,
     DNS_SUBDOMAIN,
     IMAGE,
     IMAGE_ANY_CASE,
     PUSHED_IMAGE,
 )
+from kaito.api.validation.object_name import WORKSPACE_NAME_RULES
 from kaito.api.workspace import MAX_ADAPTERS
 
 IMMUTABLE = "field is immutable; delete the workspace and recreate it"
@@ -247,12 +247,7 @@ def private_image_rule(path: str) -> Rule:
 
 
 _ROOT = (
-    Rule(
-        expression=implies(Filled("metadata.name"), Matches("metadata.name", DNS_LABEL)),
-        blames="metadata.name",
-        message="must be a DNS label: lower-case letters, digits and '-', at most 63",
-        shows="metadata.name",
-    ),
+    *WORKSPACE_NAME_RULES,
     Rule(
         expression=AnyOf((Present("inference"), Present("tuning"))),
         blames="inference",

@@ -4,9 +4,12 @@ Names and defaults are those of KAITO 0.12 (spec section 6.6), so that its chart
 A gate for something this release does not do is refused, never ignored.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
+from kaito.api.validation.names import DNS_LABEL, DNS_SUBDOMAIN
 from kaito.app.operator.gates import BYO, Gates, parse_gates
 from kaito.app.webhook.options import Address, WebhookOptions
 from kaito.base.errors import UsageError
@@ -17,6 +20,8 @@ from kaito.provision.node_classes import DeclaredClass
 PROVISIONERS = ("azure-gpu-provisioner", "karpenter", "byo")
 CLOUDS = ("azure", "aws", "gcp", "arc")
 IMAGE_FAMILIES = ("ubuntu", "azurelinux")
+_HOST = re.compile(DNS_SUBDOMAIN)
+_YEAR = 366 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +157,52 @@ def _amount(given: Mapping[str, str], name: str, usual: str) -> str:
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:
-    """`host,host`, without ports."""
-    return tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    """`host,host`, without ports.
+
+    Raises:
+        UsageError: one of them is no host.
+    """
+    hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise UsageError(
+                f"--tuning-allow-hosts: {host!r} is not a host",
+                hint="write names or IPv4 addresses alone, such as data.example.com",
+            )
+    return hosts
+
+
+def check_rate(per_second: float) -> float:
+    """--kube-client-qps; `UsageError` where it is no rate."""
+    if not (per_second > 0 and isfinite(per_second)):
+        raise UsageError(f"--kube-client-qps={per_second} is not a rate", hint="30 is usual")
+    return per_second
+
+
+def check_burst(at_once: int) -> int:
+    """--kube-client-burst; `UsageError` where nothing could ever be sent."""
+    if at_once < 1:
+        raise UsageError(f"--kube-client-burst={at_once} lets nothing pass", hint="50 is usual")
+    return at_once
+
+
+def check_patience(seconds: float) -> float:
+    """--give-back-incomplete-nodes-after; `UsageError` where it is no time."""
+    if not 0 <= seconds <= _YEAR:
+        raise UsageError(
+            f"--give-back-incomplete-nodes-after={seconds} is not a time of up to a year",
+            hint="write seconds; 0 keeps such nodes for ever",
+        )
+    return seconds
+
+
+def check_namespace(name: str) -> str:
+    """--namespace; `UsageError` where no namespace can have that name. Empty: all of them."""
+    if name and not re.fullmatch(DNS_LABEL, name):
+        raise UsageError(
+            f"--namespace={name!r} is no name of a namespace", hint="see: kubectl get namespaces"
+        )
+    return name
 
 
 def parse_address(flag: str, text: str) -> Address | None:

@@ -37,6 +37,10 @@ _POOLED = {
 """The class of each cloud's own Karpenter provider."""
 
 
+_READS_FAMILY = ("azure-gpu-provisioner", "azure")
+"""The way in which an image family of a node has a reader."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSupply:
     """Where nodes come from, and which kinds that needs to be watched."""
@@ -55,6 +59,12 @@ def choose_supply(options: OperatorOptions) -> NodeSupply:
     Raises:
         UsageError: this cloud has no such way.
     """
+    if options.image_family and (options.provisioner, options.cloud) != _READS_FAMILY:
+        raise UsageError(
+            "--default-node-image-family is read by nobody with "
+            f"--node-provisioner={options.provisioner} on CLOUD_PROVIDER={options.cloud}",
+            hint="leave it out; the node class, or whoever made the nodes, says which image",
+        )
     if options.provisioner == "karpenter":
         node_class = _pooled_class(options)
         declared = _declared(options, node_class)
@@ -66,11 +76,7 @@ def choose_supply(options: OperatorOptions) -> NodeSupply:
             sweeps=(NODEPOOLS,),
             classes=declared,
         )
-    if options.node_classes:
-        raise UsageError(
-            f"{FLAG} has no meaning with --node-provisioner={options.provisioner}",
-            hint="leave it out, or use --node-provisioner=karpenter",
-        )
+    _refuse_unused(options)
     if options.provisioner == "byo":
         return NodeSupply(source=ExistingNodes())
     claimed = _CLAIMED.get(options.cloud)
@@ -83,6 +89,20 @@ def choose_supply(options: OperatorOptions) -> NodeSupply:
     if options.image_family:
         source = DefaultImage(source, options.image_family)
     return NodeSupply(source=source, makes=(NODECLAIMS,), sweeps=(NODECLAIMS,))
+
+
+def _refuse_unused(options: OperatorOptions) -> None:
+    """What only Karpenter's provisioner reads."""
+    given = {
+        FLAG: bool(options.node_classes),
+        "--karpenter-node-class-group": bool(options.node_class_group),
+        "--karpenter-node-class-kind": bool(options.node_class_kind),
+    }
+    for flag in (flag for flag, is_given in given.items() if is_given):
+        raise UsageError(
+            f"{flag} has no meaning with --node-provisioner={options.provisioner}",
+            hint="leave it out, or use --node-provisioner=karpenter",
+        )
 
 
 def _declared(options: OperatorOptions, node_class: NodeClass) -> DeclaredClasses | None:

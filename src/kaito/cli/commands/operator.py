@@ -8,7 +8,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from kaito.base.errors import UsageError
 from kaito.cli.process_options import (
     add_address_options,
     add_log_options,
@@ -96,29 +95,16 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(f"kaito {__version__}")
         return 0
-    _require_sensible(arguments)
+    # Judged before a cluster is looked for: what is wrong is wrong for all of them.
+    _options(arguments, home="")
     cluster = _choose_cluster(arguments)
-    options = _options(arguments, cluster)
+    options = _options(arguments, home=cluster.namespace)
     from kaito.app.operator.process import run_operator
     from kaito.cli.running import run_until_told
 
     return run_until_told(
         arguments, "operator", lambda standing: run_operator(options, cluster, standing)
     )
-
-
-def _require_sensible(arguments: argparse.Namespace) -> None:
-    """Judge the numbers before a cluster is looked for: a wrong one is wrong for all of them."""
-    if arguments.kube_client_qps <= 0 or arguments.kube_client_burst < 1:
-        raise UsageError(
-            "--kube-client-qps and --kube-client-burst must be positive",
-            hint="leave them out for 30 and 50",
-        )
-    if arguments.give_back_incomplete_nodes_after < 0:
-        raise UsageError(
-            "--give-back-incomplete-nodes-after must not be negative",
-            hint="0 keeps such nodes for ever",
-        )
 
 
 def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
@@ -136,13 +122,14 @@ def _choose_cluster(arguments: argparse.Namespace) -> Cluster:
     return from_kubeconfigs(paths, context=arguments.context)
 
 
-def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOptions":
+def _options(arguments: argparse.Namespace, *, home: str) -> "OperatorOptions":
+    """The flags and the environment, checked; `home` is where the process itself runs."""
     from kaito.app.operator import options as choices
     from kaito.app.operator.gates import parse_gates
     from kaito.app.operator.node_classes import parse_node_classes
     from kaito.app.webhook.options import Address, WebhookOptions
 
-    around = choices.parse_environment(os.environ, home=cluster.namespace)
+    around = choices.parse_environment(os.environ, home=home)
     gates = parse_gates(arguments.feature_gates)
     webhook = WebhookOptions(
         address=Address("", around.webhook_port),
@@ -156,12 +143,12 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
             "health-probe-bind-address", arguments.health_probe_bind_address
         ),
         leader_elect=is_on("--leader-elect", arguments.leader_elect),
-        requests_per_second=arguments.kube_client_qps,
-        burst=arguments.kube_client_burst,
+        requests_per_second=choices.check_rate(arguments.kube_client_qps),
+        burst=choices.check_burst(arguments.kube_client_burst),
         webhook=webhook if is_on("--webhook", arguments.webhook) else None,
         provisioner=choices.choose_provisioner_name(arguments.node_provisioner, gates),
         cloud=around.cloud,
-        namespace=arguments.namespace,
+        namespace=choices.check_namespace(arguments.namespace),
         home=around.home,
         image_family=choices.choose_image_family(arguments.default_node_image_family),
         node_class_group=arguments.karpenter_node_class_group,
@@ -171,7 +158,7 @@ def _options(arguments: argparse.Namespace, cluster: Cluster) -> "OperatorOption
         node_classes=parse_node_classes(arguments.karpenter_node_classes),
         registry=around.registry,
         cluster_name=around.cluster_name,
-        give_back_seconds=arguments.give_back_incomplete_nodes_after,
+        give_back_seconds=choices.check_patience(arguments.give_back_incomplete_nodes_after),
         tuning_hosts=choices.parse_hosts(arguments.tuning_allow_hosts),
         mirrors=choices.choose_mirror_options(vars(arguments)),
     )

@@ -22,6 +22,8 @@ from kaito.api.modelmirror import (
     bucket_of,
 )
 from kaito.api.report import StageReport
+from kaito.api.validation.judging import broken
+from kaito.api.validation.object_name import MODELMIRROR_NAME_RULE
 from kaito.api.workspace import TransferStatus
 from kaito.controllers.modelmirror.observed import Observed, is_own
 from kaito.controllers.modelmirror.volumes import CLAIMS, Claim
@@ -49,6 +51,8 @@ from kaito.render.settings import RenderSettings
 STORAGE_READY = "StorageReady"
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(minutes=30)
+_POD_WITHIN = timedelta(seconds=30)
+"""A Job's first pod is made at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,9 @@ def decide(observed: Observed, settings: MirrorSettings, now: datetime) -> Decis
     mirror = observed.mirror
     if mirror.metadata.is_deleting or mirror.spec is None:
         return NOTHING  # what it made is owned by it
-    if bucket_of(mirror) is not None:
+    if named := _refuse_name(observed):
+        found = named
+    elif bucket_of(mirror) is not None:
         found = _in_bucket(observed, settings, now)
     elif mirror.spec.mode == "Static":
         found = _static(observed)
@@ -104,6 +110,8 @@ def _static(observed: Observed) -> _Found:
             "annotation kaito.sh/mirror-claim"
         )
         return _stuck("PVCNotFound", message)
+    if lost := _refuse_claim(observed.claim):
+        return lost
     storage = _lacks(STORAGE_READY, "PVCPending", f"{name} is {observed.claim.status.phase}")
     if observed.claim.status.phase == "Bound":
         message = f"{name} is bound{_reach(observed.claim)}"
@@ -127,6 +135,8 @@ def _managed(observed: Observed, settings: MirrorSettings, now: datetime) -> _Fo
         return _Found(
             storage=storage, ready=_lacks(MIRROR_READY, "PVCPending", message), actions=(create,)
         )
+    if lost := _refuse_claim(claim):
+        return lost
     storage = _storage(observed)
     if completed := _completed(observed):
         message = f"{mirror_volume(mirror).path} of PersistentVolumeClaim {claim.key} is complete"
@@ -168,7 +178,7 @@ def _fill(
         )
     if failed := _condition(observed.jobs[-1], "Failed"):
         return _retry(observed, settings, failed, storage, now)
-    return _downloading(observed, storage)
+    return _downloading(observed, storage, now)
 
 
 def _refuse(observed: Observed, settings: MirrorSettings) -> _Found | None:
@@ -208,6 +218,30 @@ def _refuse_source(observed: Observed) -> _Found | None:
             f"Secret {secret.namespace}/{secret.name} cannot be mounted in {namespace}, where the "
             "download runs; copy it there, or set jobNamespace to its namespace",
         )
+    return None
+
+
+def _refuse_name(observed: Observed) -> _Found | None:
+    """A name that was stored while nobody could be asked; what there is for it shows that it is."""
+    if observed.claim is not None or observed.jobs:
+        return None
+    faults = broken((MODELMIRROR_NAME_RULE,), observed.mirror)
+    said = next((f"{each}; create it anew under another name" for each in faults), "")
+    return _stuck("InvalidSpec", said) if said else None
+
+
+def _refuse_claim(claim: Claim) -> _Found | None:
+    """A volume that no further pod can mount: it goes, or what was behind it is gone."""
+    name, meta = f"PersistentVolumeClaim {claim.key}", claim.metadata
+    if meta.is_deleting:
+        return _stuck(
+            "PVCTerminating",
+            f"{name} is being deleted, and goes with the last pod that mounts it; what comes after "
+            "it is empty",
+        )
+    if claim.status.phase == "Lost":
+        look = f"kubectl describe pvc -n {meta.namespace} {meta.name}"
+        return _stuck("PVCLost", f"{name} has lost its volume; restore that or delete it: {look}")
     return None
 
 
@@ -284,17 +318,29 @@ def _last_words(observed: Observed) -> str:
     return said if before.endswith(_verb(observed)) else observed.mirror.status.failure_message
 
 
-def _downloading(observed: Observed, storage: Condition) -> _Found:
+def _downloading(observed: Observed, storage: Condition, now: datetime) -> _Found:
     failure = observed.mirror.status.failure_message
     running = observed.report.stages[-1] if observed.report and observed.report.stages else None
     if running is not None and running.name in ("download", "push") and not running.is_over:
         return _transferring(observed, running, storage)
-    message = f"{_origin(observed)} is being {_verb(observed)}"
-    if observed.pods and not observed.pods[-1].is_ready:
+    message, wait = f"{_origin(observed)} is being {_verb(observed)}", None
+    if not observed.pods:
+        # A quota or a ServiceAccount that is missing is told to who asks for events only.
+        if (wait := _until_late(observed, now)) is None:
+            job = observed.jobs[-1].metadata
+            message += f"; its pod is not created yet; see: kubectl describe job -n {job.namespace}"
+            message += f" {job.name}"
+    elif not observed.pods[-1].is_ready:
         message = f"{message}; {explain_pod(observed.pods[-1], is_preset=False)[1]}"
-    return _Found(
-        storage=storage, ready=_lacks(MIRROR_READY, "Downloading", message), failure=failure
-    )
+    ready = _lacks(MIRROR_READY, "Downloading", message)
+    return _Found(storage=storage, ready=ready, failure=failure, wait=wait)
+
+
+def _until_late(observed: Observed, now: datetime) -> float | None:
+    """Seconds after which a Job without a pod is worth a word; None: it is."""
+    made = observed.jobs[-1].metadata.creation_timestamp
+    left = (made + _POD_WITHIN - now).total_seconds() if made else 0.0
+    return left if left > 0 else None
 
 
 def _transferring(observed: Observed, running: StageReport, storage: Condition) -> _Found:
@@ -338,6 +384,7 @@ def _status(observed: Observed, found: _Found, now: datetime) -> StatusWrite | N
         resource=MODELMIRRORS,
         key=mirror.key,
         resource_version=mirror.metadata.resource_version,
+        verdict=MIRROR_READY,
         status={
             "phase": new.phase,
             "modelPath": new.model_path or None,

@@ -7,8 +7,11 @@ import msgspec
 
 from kaito.api import conditions, labels
 from kaito.api import workspace as conditions_of
+from kaito.api.field_error import FieldError
 from kaito.api.inference_config import InferenceConfig
 from kaito.api.meta import Condition, Manifest
+from kaito.api.validation.judging import broken
+from kaito.api.validation.object_name import WORKSPACE_NAME_RULES
 from kaito.api.workspace import WORKSPACES, PlanStatus
 from kaito.base.quantity import GIB, parse_bytes
 from kaito.controllers.workspace.adapters import keeps_mounts, tell_adapters
@@ -103,9 +106,8 @@ def _decide_inference(observed: Observed, settings: WorkspaceSettings, now: date
 
 
 def _fold(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Outcome:
-    if observed.owned is None and (broken := settings.judge(observed.workspace)):
-        # What runs already was admitted once; later rules are no reason to end it.
-        return _blocked(observed, decide_refused("InvalidWorkspace", "; ".join(map(str, broken))))
+    if faults := _refuse(observed, settings):
+        return _blocked(observed, decide_refused("InvalidWorkspace", "; ".join(map(str, faults))))
     inference = observed.workspace.inference
     if inference is not None and inference.template is not None:
         return _run(observed, None, settings, now)
@@ -117,6 +119,19 @@ def _fold(observed: Observed, settings: WorkspaceSettings, now: datetime) -> Out
     if isinstance(planned, Refusal):
         return _blocked(observed, decide_refused(planned.reason, planned.message))
     return _run(observed, planned, settings, now)
+
+
+def _refuse(observed: Observed, settings: WorkspaceSettings) -> tuple[FieldError, ...]:
+    """What admission would have refused, and keeps it from running.
+
+    What runs already was admitted once; later rules are no reason to end it. A StatefulSet alone
+    is no sign that it runs: under too long a name it is accepted, and its pods are not.
+    """
+    if observed.owned is None:
+        return settings.judge(observed.workspace)
+    if observed.pods:
+        return ()
+    return tuple(broken(WORKSPACE_NAME_RULES, observed.workspace))
 
 
 def _planned(

@@ -22,7 +22,7 @@ from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_progress import describe_progress
 from kaito.controllers.workspace.pod_reason import explain_pod
 from kaito.controllers.workspace.predecessor import retire_deployment
-from kaito.controllers.workspace.step import Step, holds, lacks
+from kaito.controllers.workspace.step import Step, holds, lacks, say_taken
 from kaito.controllers.workspace.surge import FAILING, Rollout
 from kaito.controllers.workspace.workload import NOBODY_ANSWERS, decide_workload
 from kaito.kube.controller.decision import Action, Apply, Note
@@ -56,11 +56,7 @@ def decide_inference(
     """Write what differs from the rendered manifests, and report on the pods."""
     stranger = _stranger(observed)
     if stranger is not None:
-        message = (
-            f"a {stranger.kind} {stranger.key} exists already and does not belong to this "
-            "workspace; delete it, or rename the workspace"
-        )
-        return _lacks("NameConflict", message)
+        return _lacks("NameConflict", say_taken(stranger.kind, stranger.key))
     rollout = decide_workload(observed, statefulset, find_shortage=find_shortage, now=now)
     adapters = tell_adapters(observed)
     # The list of adapters first: a pod waits for it. A step of a surge goes alone, for it is valid
@@ -147,7 +143,10 @@ def _ready(observed: Observed, statefulset: Manifest, rollout: Rollout) -> Condi
         name = f"{observed.workspace.metadata.name}-{rollout.ordinal}"
         # What is said of a pod that is only just being made holds a moment later, too.
         is_late = live is not None and live.status.observed_generation >= live.metadata.generation
-        what = "not created yet" if is_late else "being started"
+        where = f"-n {observed.workspace.metadata.namespace} {observed.workspace.metadata.name}"
+        # A quota or a ServiceAccount that is missing is told to who asks for events only.
+        late = f"not created yet; see: kubectl describe statefulset {where}"
+        what = late if is_late else "being started"
         return lacks(INFERENCE_READY, _PENDING, f"pod {name} is {what}")
     if not is_current(live, statefulset) or _is_replacing(live, statefulset, pods):
         return lacks(INFERENCE_READY, _PENDING, _tell_replaced(observed, replicas))

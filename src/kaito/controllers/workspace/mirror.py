@@ -18,7 +18,13 @@ from kaito.api.modelmirror import MIRROR_READY, ModelMirror, bucket_of
 from kaito.api.workspace import MODEL_MIRROR_READY
 from kaito.controllers.workspace.observed import AUTO_MIRROR, Observed
 from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.render.bucket import bucket_source, is_bucket_named, mirror_bucket, read_bucket
+from kaito.render.bucket import (
+    bucket_source,
+    is_bucket_named,
+    read_bucket,
+    read_only_bucket,
+    reader_login,
+)
 from kaito.render.mirror import mirror_namespace, mirror_volume, mounted_volume
 from kaito.render.served_model import MirrorBucket, MirrorVolume, ServedModel
 from kaito.render.settings import RenderSettings
@@ -35,7 +41,7 @@ def choose_mirror(observed: Observed) -> Step | None:
         if (kept := _kept(observed)) is not None:
             return _keeps(observed, kept)
         mirror = _choose(observed)
-        return _uses(mirror) if mirror is not None else None
+        return _uses(observed, mirror) if mirror is not None else None
     if not observed.mirrors:
         why = f"there is no ModelMirror {wanted}, named by the annotation {labels.MODEL_MIRROR}"
         return _lacks("ModelMirrorNotFound", f"{why}; create it, or remove the annotation")
@@ -56,12 +62,14 @@ def with_mirror(
 def _named(observed: Observed, mirror: ModelMirror) -> Step:
     refused = _refuse(observed, mirror)
     if _kept(observed) is not None:
-        return refused or _uses(mirror)
+        return refused or _uses(observed, mirror)
     if refused is None:
         is_settled = observed.owned is not None and _is_passed_over(
             observed.workspace.status.conditions
         )
-        return _passes_over(mirror, "was not ready in time") if is_settled else _uses(mirror)
+        if is_settled:
+            return _passes_over(mirror, "was not ready in time")
+        return _uses(observed, mirror)
     failure = mirror.status.failure_message
     is_waiting = refused.conditions[0].reason == NOT_READY
     return _passes_over(mirror, f"failed: {failure}") if failure and is_waiting else refused
@@ -84,7 +92,7 @@ def _storage(observed: Observed, settings: RenderSettings) -> MirrorVolume | Mir
     mirror = _choose(observed) if wanted == AUTO_MIRROR else observed.mirrors[0]
     if mirror is None:
         return None
-    return mirror_bucket(mirror, settings) or mirror_volume(mirror)
+    return read_only_bucket(mirror, settings) or mirror_volume(mirror)
 
 
 def _kept(observed: Observed) -> MirrorVolume | MirrorBucket | None:
@@ -163,7 +171,7 @@ def _keeps(observed: Observed, kept: MirrorVolume | MirrorBucket) -> Step:
     namespace = observed.workspace.metadata.namespace
     for mirror in observed.mirrors:
         if _is_of(mirror, kept, namespace):
-            return _uses(mirror)
+            return _uses(observed, mirror)
     named = (
         f"PersistentVolumeClaim {namespace}/{kept.claim}"
         if isinstance(kept, MirrorVolume)
@@ -183,8 +191,10 @@ def _is_of(mirror: ModelMirror, kept: MirrorVolume | MirrorBucket, namespace: st
     return is_here and mirror_volume(mirror).claim == kept.claim
 
 
-def _uses(mirror: ModelMirror) -> Step:
+def _uses(observed: Observed, mirror: ModelMirror) -> Step:
     message = f"the weights are those of ModelMirror {mirror.metadata.name}"
+    if login := reader_login(mirror, observed.workspace.metadata.namespace):
+        message = f"{message}, read with {login}"
     return Step(conditions=(holds(MODEL_MIRROR_READY, "ModelMirrorReady", message),))
 
 

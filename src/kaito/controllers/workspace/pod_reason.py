@@ -4,6 +4,8 @@ Reasons are those KAITO 0.12 derives from pods (spec section 1.6), and two of ou
 of a healthy start: FetchingWeights and StartingEngine.
 """
 
+import re
+
 from kaito.api.core import ContainerState, ContainerStatus, Pod
 from kaito.api.runtime import ExitCode
 
@@ -19,6 +21,11 @@ _IMAGE_REASONS = frozenset(
 _CONFIG_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
+
+
+_MISSING = re.compile('(secret|configmap) "[^"]*" not found', re.IGNORECASE)
+_KEYLESS = re.compile("couldn't find key .* in (Secret|ConfigMap) ")
+"""As a kubelet says it (https://github.com/kubernetes/kubernetes, pkg/kubelet/kubelet_pods.go)."""
 
 
 def explain_pod(pod: Pod, *, is_preset: bool, progress: str = "") -> tuple[str, str]:
@@ -60,7 +67,7 @@ def _trouble(pod: str, status: ContainerStatus) -> tuple[str, str] | None:
     if waiting is not None and waiting.reason in _IMAGE_REASONS:
         return "ImagePullError", f"{where}: {waiting.message}"
     if waiting is not None and waiting.reason in _CONFIG_REASONS:
-        return "ContainerStartError", f"{where}: {waiting.message}"
+        return "ContainerStartError", f"{where}: {waiting.message}{_remedy(waiting.message)}"
     if ended is None or ended.exit_code == 0:
         return None
     if status.state.running and ended.exit_code != ExitCode.UNAVAILABLE:
@@ -78,6 +85,13 @@ def _trouble(pod: str, status: ContainerStatus) -> tuple[str, str] | None:
         case ExitCode.CONFIG:
             return "InvalidConfig", message
     return "ContainerCrashLoopBackOff", f"{message}; see: kubectl logs {pod} -c {status.name}"
+
+
+def _remedy(said: str) -> str:
+    """What to do about an object that the kubelet misses; it looks again by itself."""
+    if _MISSING.search(said):
+        return "; create it in the pod's namespace, and the pod goes on"
+    return "; add it, and the pod goes on" if _KEYLESS.search(said) else ""
 
 
 def _is_finished(state: ContainerState) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kaito.api import reasons
-from kaito.api.meta import Condition
+from kaito.api.meta import Condition, Key
 from kaito.api.workspace import GivenBackStatus
 from kaito.kube.controller.decision import Action
 
@@ -34,3 +34,11 @@ def holds(type_: str, reason: str, message: str = "") -> Condition:
 def lacks(type_: str, reason: str, message: str) -> Condition:
     """A condition that is false, and why."""
     return Condition(type=type_, status="False", reason=reason, message=message)
+
+
+def say_taken(kind: str, key: Key) -> str:
+    """Why an object cannot be made: another one has its name, and it is left alone."""
+    return (
+        f"a {kind} {key} exists already and does not belong to this workspace; delete it, or "
+        "rename the workspace"
+    )

@@ -44,6 +44,8 @@ class Executor:
         self._carry_out = carry_out
         self._replaced: dict[Key, _Replaced] = {}
         """Objects as they were before own writes that may not have come back by the watch yet."""
+        self._unkept: dict[Key, StatusWrite] = {}
+        """The last write of each status that changed nothing, where a CRD drops what we add."""
 
     def is_ahead_of(self, reader: Reader, key: Key) -> bool:
         """Whether the cache still has the object as it was before our own last write of it.
@@ -51,6 +53,9 @@ class Executor:
         Writes of its status, and those that are gates. Whatever is decided from that is refused as
         a conflict, or done twice; and what will correct the cache brings the key back.
         """
+        idle = self._unkept.get(key)
+        if idle is not None and reader.get(idle.resource, key) is None:
+            del self._unkept[key]
         last = self._replaced.get(key)
         if last is None:
             return False
@@ -64,7 +69,8 @@ class Executor:
         """Actions in order, effects, then the one status write; what there is to tell of it.
 
         Stops at the first error. Events speak of what has happened, so nothing is to be told
-        unless every write has succeeded.
+        unless every write has succeeded; nor of a status of which the server keeps nothing new, for
+        every later pass would tell it again.
 
         Raises:
             errors.ApiError: `Conflict`, or `AlreadyExists` of what should be new, when the decision
@@ -88,9 +94,8 @@ class Executor:
         for effect in decision.effects:
             assert self._carry_out, f"{self._manager} decides on effects without a carry_out"
             await self._carry_out(effect)
-        if status:
-            await self._write_status(status)
-        return (*notes, *decision.notes)
+        is_news = status is None or await self._write_status(status)
+        return (*notes, *(decision.notes if is_news else ()))
 
     async def _pass_gate(self, gate: Patch, status: StatusWrite | None) -> StatusWrite | None:
         """Write a patch that all else hangs on; the status as it is to be written after that.
@@ -149,7 +154,7 @@ class Executor:
                 return False
             raise
         except errors.NotFound:
-            if isinstance(action, Delete | Patch):
+            if isinstance(action, Delete | Patch) or _is_about_another(action):
                 return False
             raise
         return True
@@ -180,7 +185,13 @@ class Executor:
         )
         return answer
 
-    async def _write_status(self, write: StatusWrite) -> None:
+    async def _write_status(self, write: StatusWrite) -> bool:
+        """Whether the server keeps something that it did not have.
+
+        What it did not keep before, of the same revision, is not written again.
+        """
+        if self._unkept.get(write.key) == write:
+            return False
         patch: Manifest = {
             "metadata": {"resourceVersion": write.resource_version},
             "status": write.status,
@@ -194,9 +205,19 @@ class Executor:
                 query={"fieldManager": self._manager},
             )
         except errors.NotFound:
-            return
-        if written.metadata.resource_version != write.resource_version:
+            return True
+        is_kept = bool(written.metadata.resource_version != write.resource_version)
+        if is_kept:
+            self._unkept.pop(write.key, None)
             self._outdate(write)
+        else:
+            self._unkept[write.key] = write
+        return is_kept
+
+
+def _is_about_another(action: Action) -> bool:
+    """Whether it makes nothing of its own: an eviction is done where its pod is gone."""
+    return isinstance(action, Create) and bool(action.subresource)
 
 
 def _blame(write: StatusWrite, message: str) -> Manifest:

@@ -23,7 +23,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Create an object under a deterministic name. If it is there already, that is done too."""
+    """Create an object under a deterministic name. If it is there already, that is done too.
+
+    With a `subresource` it is about an object that must exist; if that is gone, that is done too.
+    """
 
     resource: Resource[Any]
     manifest: Manifest

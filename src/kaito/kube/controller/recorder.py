@@ -19,6 +19,7 @@ _MOST_WAITING = 10_000
 _AT_ONCE = 8
 """Events written at a time: in a burst of starts they are a third of all requests."""
 _QUIET_SECONDS = 10.0
+_LONGEST_NAME = 253
 _LONGEST_MESSAGE = 1024
 """Characters; the API server refuses longer messages."""
 
@@ -109,11 +110,12 @@ class Recorder:
         said = f"{meta.uid}\n{note.type}\n{note.reason}\n{note.message}"
         digest = hashlib.sha256(said.encode()).hexdigest()[:16]
         now = to_rfc3339(self._clock.now())
+        begins = meta.name[: _LONGEST_NAME - len(digest) - 1].rstrip("-.")
         return {
             "apiVersion": "v1",
             "kind": "Event",
             # Events about cluster-scoped objects live in `default`, as the kubelet's do.
-            "metadata": {"name": f"{meta.name}.{digest}", "namespace": meta.namespace or "default"},
+            "metadata": {"name": f"{begins}.{digest}", "namespace": meta.namespace or "default"},
             "involvedObject": {
                 "apiVersion": note.about.api_version,
                 "kind": note.about.kind,

@@ -17,6 +17,10 @@ from kaito.runtimes.weights.staging import open_partial, publish, require_ours
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "*.tiktoken")
 
 
+class _Tokenizer(msgspec.Struct):
+    """An object, of which nothing is built."""
+
+
 class _Config(msgspec.Struct):
     architectures: list[str] = []
 
@@ -32,10 +36,10 @@ def require_model(path: Path, architecture: str = "", *, allow_pickle: bool = Fa
         require_sound(path, allow_pickle=allow_pickle)
     except ValueError as error:
         raise FolderInvalid(f"{path}: {error}") from error
-    if not (any(path.glob("*.safetensors")) or allow_pickle):
+    names = [found.name for found in path.iterdir()]
+    if not any(name.endswith(".safetensors") or is_pickled(name) for name in names):
         raise FolderInvalid(f"{path} has no *.safetensors file")
-    if not any(found for pattern in _TOKENIZERS for found in path.glob(pattern)):
-        raise FolderInvalid(f"{path} has no tokenizer (looked for {', '.join(_TOKENIZERS)})")
+    _require_tokenizer(path)
     _require_architecture(config, architecture)
 
 
@@ -78,6 +82,17 @@ def _files(path: Path) -> list[Path]:
         and not (has_tensors and is_pickled(found.name))
         and not any(part.startswith(".") for part in found.relative_to(path).parts)
     )
+
+
+def _require_tokenizer(path: Path) -> None:
+    if not any(found for pattern in _TOKENIZERS for found in path.glob(pattern)):
+        raise FolderInvalid(f"{path} has no tokenizer (looked for {', '.join(_TOKENIZERS)})")
+    file = path / "tokenizer.json"
+    try:
+        if file.is_file():
+            msgspec.json.decode(file.read_bytes(), type=_Tokenizer)
+    except msgspec.MsgspecError as error:
+        raise FolderInvalid(f"{file} is cut or no tokenizer: {error}") from error
 
 
 def _require_architecture(config: Path, architecture: str) -> None:

@@ -2,6 +2,7 @@
 
 The weights are fetched, checked, sent, and then listed in the bucket: that list is what makes the
 mirror complete. Whatever an earlier try has done, on the disk or in the bucket, is not done again.
+One writer at a time has the folder's turn, and lists only what is there as it sent it.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ from kaito.bucket.inventory import (
     write_inventory,
 )
 from kaito.bucket.look import require_whole
-from kaito.bucket.send import Outgoing, send_files
+from kaito.bucket.send import Outgoing, require_sent, send_files
+from kaito.bucket.turn import require_turn, writing
 from kaito.registry.errors import RegistryError
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.weights.bucket import choose_files
@@ -45,8 +47,8 @@ async def fill_mirror(arguments: MirrorArguments, *, clock: Clock, reporter: Rep
             if not arguments.source:
                 await _require_model(bucket)
             elif not await _is_filled(bucket, arguments):
-                await _require_own(bucket, arguments)
-                await _fill(bucket, arguments, clock, reporter)
+                async with writing(bucket, arguments.owner, clock):
+                    await _fill_in_turn(bucket, arguments, clock, reporter)
     except SourceFailed as error:
         raise Ending(f"{source.url}: {error}", ExitCode.INVALID_DATA) from error
     except RegistryError as error:
@@ -81,6 +83,15 @@ async def _is_filled(bucket: Bucket, arguments: MirrorArguments) -> bool:
     return inventory.source in arguments.source
 
 
+async def _fill_in_turn(
+    bucket: Bucket, arguments: MirrorArguments, clock: Clock, reporter: Reporter
+) -> None:
+    # Asked again in turn: another writer may just have come to the end.
+    if not await _is_filled(bucket, arguments):
+        await _require_own(bucket, arguments)
+        await _fill(bucket, arguments, clock, reporter)
+
+
 async def _require_own(bucket: Bucket, arguments: MirrorArguments) -> None:
     """Never write over another model: pods that read it would serve this one in its name."""
     if INVENTORY not in await bucket.list_files():
@@ -111,8 +122,10 @@ async def _fill(
     record = await asyncio.to_thread(read_record, folder)
     assert record is not None, "a complete folder has its record"
     await remove_inventory(bucket)
-    journal = folder.with_name(f".{folder.name}.upload")
-    await send_files(bucket, _outgoing(folder, record), reporter.pushing, journal=journal)
+    journal, files = folder.with_name(f".{folder.name}.upload"), _outgoing(folder, record)
+    await send_files(bucket, files, reporter.pushing, journal=journal)
+    await require_sent(bucket, files)
+    await require_turn(bucket, arguments.owner)
     inventory = Inventory(
         source=record.source,
         revision=record.revision,

@@ -11,7 +11,7 @@ import pytest
 from cel_judge import broken_rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from workspace_cases import CHANGES, SOUND, WRONG, Manifest
+from workspace_cases import CHANGES, SOUND, WRONG, Manifest, workspace
 
 from kaito.api.crd.workspace import WORKSPACE
 from kaito.api.validation import validate_workspace
@@ -166,11 +166,12 @@ TUNINGS = optional(
     input=SOURCES,
     output=optional(image=IMAGES, imagePushSecret=TEXTS, volumeSource=VOLUMES),
 )
+NAMES = ("w", "4", "a.b", "a" * 52, "a" * 53, "a" * 54, "a" * 63, "1" * 63, "a" * 64)
 OBJECTS = st.fixed_dictionaries(
     {
         "apiVersion": st.sampled_from(["kaito.sh/v1alpha1", "kaito.sh/v1beta1"]),
         "kind": st.just("Workspace"),
-        "metadata": st.sampled_from([{"name": "w"}, {"name": "a.b"}, {"name": "a" * 64}]),
+        "metadata": st.sampled_from([{"name": name} for name in NAMES]),
     },
     optional={"resource": RESOURCES, "inference": INFERENCES, "tuning": TUNINGS},
 ).map(shaped)
@@ -192,9 +193,18 @@ def test_any_object_is_judged_alike_on_create(new: Manifest) -> None:
 @given(OBJECTS, OBJECTS)
 def test_code_never_refuses_an_update_that_the_crd_admits(new: Manifest, old: Manifest) -> None:
     """The other way round it may: code forgives an old fault wherever it is, CEL an equal part."""
-    new, old = {**new, "apiVersion": old["apiVersion"]}, shaped(old)
+    new, old = {**new, **{key: old[key] for key in ("apiVersion", "metadata")}}, shaped(old)
     new = shaped(new)
     refused, said = set(by_cel(new, old)), set(by_code(new, old))
     assert said <= refused
     if not by_cel(old):
         assert said == refused
+
+
+@pytest.mark.parametrize("name", ["4-phi", "my.model", "a" * 53])
+def test_what_was_stored_under_another_rule_for_names_can_be_changed(name: str) -> None:
+    """Its status shows CEL that it is stored; what is created has none."""
+    old = workspace(metadata={"name": name}, status={"state": "Pending"})
+    new = {**old, "metadata": {"name": name, "finalizers": []}}
+    assert by_cel(shaped(new), shaped(old)) == by_code(shaped(new), shaped(old)) == []
+    assert by_cel(shaped(workspace(metadata={"name": name})))

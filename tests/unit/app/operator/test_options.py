@@ -5,11 +5,16 @@ import pytest
 from kaito.app.operator.gates import parse_gates
 from kaito.app.operator.options import (
     MirrorOptions,
+    check_burst,
+    check_namespace,
+    check_patience,
+    check_rate,
     choose_image_family,
     choose_mirror_options,
     choose_provisioner_name,
     parse_address,
     parse_environment,
+    parse_hosts,
 )
 from kaito.app.webhook.options import Address
 from kaito.base.errors import UsageError
@@ -82,6 +87,34 @@ def test_what_mirrors_are_given_is_kaitos_flags_or_what_is_usual() -> None:
 def test_an_amount_that_is_none_is_refused_by_its_flag(text: str) -> None:
     with pytest.raises(UsageError, match="--model-mirror-download-memory="):
         choose_mirror_options({"model_mirror_download_memory": text})
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e300, -1.0])
+def test_what_is_no_time_is_refused_before_anything_is_reckoned_with_it(seconds: float) -> None:
+    with pytest.raises(UsageError, match="--give-back-incomplete-nodes-after="):
+        check_patience(seconds)
+    assert check_patience(0) == 0
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0, -1.0])
+def test_what_is_no_rate_is_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match="--kube-client-qps="):
+        check_rate(rate)
+    with pytest.raises(UsageError, match="--kube-client-burst=0"):
+        check_burst(0)
+
+
+def test_a_namespace_that_cannot_be_is_refused() -> None:
+    assert check_namespace("models") == "models"
+    with pytest.raises(UsageError, match="--namespace='Models_' is no name"):
+        check_namespace("Models_")
+
+
+@pytest.mark.parametrize("text", ["http://a", "a,b:80", "a/b"])
+def test_what_is_no_host_is_refused(text: str) -> None:
+    assert parse_hosts(" A.example.com ,10.0.0.1,") == ("a.example.com", "10.0.0.1")
+    with pytest.raises(UsageError, match="--tuning-allow-hosts: "):
+        parse_hosts(text)
 
 
 def test_image_families_are_those_the_provisioner_knows() -> None:

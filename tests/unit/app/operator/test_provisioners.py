@@ -36,6 +36,30 @@ def test_a_default_image_family_reaches_the_claims_of_who_asks_for_none() -> Non
     assert claim.manifest["metadata"]["annotations"]["kaito.sh/node-image-family"] == "azurelinux"
 
 
+@pytest.mark.parametrize(
+    ("provisioner", "cloud"),
+    [("byo", "azure"), ("karpenter", "azure"), ("azure-gpu-provisioner", "aws")],
+)
+def test_a_default_image_family_that_nobody_reads_is_refused(provisioner: str, cloud: str) -> None:
+    options = OperatorOptions(provisioner=provisioner, cloud=cloud, image_family="ubuntu")
+    with pytest.raises(UsageError, match="--default-node-image-family is read by nobody"):
+        choose_supply(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (OperatorOptions(node_class_group="x"), "group"),
+        (OperatorOptions(node_class_kind="X"), "kind"),
+    ],
+)
+def test_a_class_of_karpenters_is_refused_where_karpenter_is_not_asked(
+    options: OperatorOptions, part: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--karpenter-node-class-{part} has no meaning"):
+        choose_supply(options)
+
+
 def test_karpenter_needs_pools_watched_and_takes_another_class_by_flag() -> None:
     options = OperatorOptions(
         provisioner="karpenter", cloud="gcp", node_class_group="g.example", node_class_kind="K"

@@ -62,12 +62,16 @@ class MirrorWorld:
     def all(self, resource: Resource[Any]) -> list[Manifest]:
         return [m for (name, _), m in self.objects.items() if name == str(resource)]
 
-    def decide(self) -> Decision:
+    def reader(self) -> FixedReader:
+        """What there is, as a controller's caches have it."""
         contents: list[tuple[Resource[Object], list[Object]]] = [
             (kind, [msgspec.convert(m, kind.type) for m in self.all(kind)]) for kind in KINDS
         ]
+        return FixedReader(contents)
+
+    def decide(self) -> Decision:
         default = self.settings.storage_class
-        observed = observe(FixedReader(contents), KEY, default_class=default)
+        observed = observe(self.reader(), KEY, default_class=default)
         assert observed is not None
         return decide(observed, self.settings, NOW + timedelta(seconds=self.seconds))
 

@@ -70,6 +70,51 @@ def test_without_a_secret_the_login_is_an_accounts() -> None:
     assert not [one for one in container["env"] if one["name"].startswith("AWS_")]
 
 
+def test_the_job_has_the_login_of_who_fills_also_where_readers_have_another() -> None:
+    world = world_of(readerSecretName="s3-read", readerServiceAccountName="reader")
+    world.settle()
+    (container,) = pod_of(world)["containers"]
+    named = [one.get("valueFrom", {}).get("secretKeyRef", {}) for one in container["env"]]
+    assert {one["name"] for one in named if one} == {"s3"}
+    assert "serviceAccountName" not in pod_of(world)
+
+
+def test_who_fills_says_its_name_the_same_in_each_try() -> None:
+    world = world_of()
+    world.settle(0)
+    owner = arguments_of(world).owner
+    assert owner == "ModelMirror phi (uid m1)"
+    world.end_job("Failed")
+    world.settle(3600)
+    assert [job["metadata"]["name"] for job in world.all(JOBS)] == ["phi-download-2"]
+    assert arguments_of(world).owner == owner
+
+
+def test_a_secret_that_is_missing_is_told_with_the_next_step() -> None:
+    world = world_of()
+    world.settle()
+    state = {
+        "waiting": {"reason": "CreateContainerConfigError", "message": 'secret "s3" not found'}
+    }
+    world.run_pod(phase="Pending", containerStatuses=[{"name": "weights", "state": state}])
+    world.settle(5)
+    assert world.ready.message.endswith(
+        'container weights: secret "s3" not found; create it in the pod\'s namespace, and the pod '
+        "goes on"
+    )
+
+
+def test_a_pod_that_is_not_made_is_told_with_the_next_step_after_a_while() -> None:
+    """As where its ServiceAccount is missing: only an event says so."""
+    world = world_of()
+    world.settle(0)
+    decision = world.settle(10)
+    assert world.ready.message == "hub:org/phi is being downloaded"
+    assert decision.requeue_after == 20
+    world.settle(30)
+    assert world.ready.message.endswith("see: kubectl describe job -n models phi-download-1")
+
+
 def test_it_is_ready_once_the_job_has_come_to_the_end_and_stays_so() -> None:
     world = world_of()
     world.settle(0)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.controllers.modelmirror.mirror_world import (
     KEY,
+    NOW,
     SETTINGS,
     MirrorWorld,
     at,
@@ -14,12 +16,15 @@ from tests.unit.controllers.modelmirror.mirror_world import (
 )
 
 from kaito.api import labels, runtime
-from kaito.api.core import JOBS
-from kaito.api.modelmirror import MODELMIRRORS
+from kaito.api.core import JOBS, Job
+from kaito.api.meta import Key, ObjectMeta
+from kaito.api.modelmirror import MIRROR_READY, MODELMIRRORS, ModelMirror
 from kaito.api.runtime import WeightsArguments
 from kaito.catalog.lookup import find_preset
-from kaito.controllers.modelmirror.decide import MirrorSettings
+from kaito.controllers.modelmirror.decide import MirrorSettings, decide
+from kaito.controllers.modelmirror.observed import number_of, observe
 from kaito.controllers.modelmirror.volumes import CLAIMS, CLASSES
+from kaito.render.mirror import download_name
 
 
 def test_a_volume_and_a_download_are_made_in_its_namespace_and_go_with_it() -> None:
@@ -118,6 +123,71 @@ def test_a_volume_that_was_lost_is_made_and_filled_again() -> None:
     assert len(world.all(CLAIMS)) == 1
     assert [job["metadata"]["name"] for job in world.all(JOBS)] == ["phi-download-2"]
     assert world.mirror.status.phase == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status", "reason"),
+    [
+        ({"deletionTimestamp": at(60)}, {"phase": "Bound"}, "PVCTerminating"),
+        ({}, {"phase": "Lost"}, "PVCLost"),
+    ],
+)
+@pytest.mark.parametrize("is_static", [False, True])
+def test_a_volume_that_nothing_new_can_mount_is_not_ready(
+    metadata: dict[str, Any], status: dict[str, Any], reason: str, *, is_static: bool
+) -> None:
+    world = filled_world()
+    if is_static:
+        world.put(MODELMIRRORS, mirror(mode="Static", source=None, storage=None))
+        world.settle()
+    assert world.ready.is_true
+    claim = world.all(CLAIMS)[0]
+    claim["metadata"] |= metadata
+    claim["status"] = status
+    world.settle()
+    assert (world.ready.status, world.ready.reason) == ("False", reason)
+    assert world.mirror.status.phase == "Pending"
+    assert len(world.all(JOBS)) == 1
+
+
+def test_a_write_that_is_refused_is_told_in_the_place_of_ready() -> None:
+    """A namespace that is gone keeps the mirror from being ready, whatever was there before."""
+    world = filled_world()
+    (key,) = [key for key in world.objects if key[0] == str(CLAIMS)]
+    del world.objects[key]
+    decision = world.decide()
+    assert decision.actions
+    assert decision.status is not None
+    assert decision.status.verdict == MIRROR_READY
+    told = {c["type"]: c["status"] for c in decision.status.status["conditions"]}
+    assert told[MIRROR_READY] == "False"
+
+
+def test_a_name_that_no_label_can_have_starts_nothing_and_says_so() -> None:
+    world = new_world()
+    stored = world.objects.pop((str(MODELMIRRORS), KEY))
+    stored["metadata"]["name"] = "a" * 64
+    key = Key("", "a" * 64)
+    world.put(MODELMIRRORS, stored)
+    observed = observe(world.reader(), key)
+    assert observed is not None
+    decision = decide(observed, SETTINGS, NOW)
+    assert decision.actions == ()
+    assert "metadata.name: the name must have at most 63 characters" in decision.why[0]
+    assert "create it anew under another name" in decision.why[0]
+
+
+@pytest.mark.parametrize("length", [51, 52, 63])
+def test_the_jobs_of_a_long_name_have_names_that_fit_and_differ(length: int) -> None:
+    stored = mirror()
+    for last in "ab":
+        stored["metadata"]["name"] = "m" * (length - 1) + last
+        names = {download_name(msgspec.convert(stored, ModelMirror), number) for number in (1, 12)}
+        assert all(len(name) <= 63 for name in names)
+        assert {number_of(Job(metadata=ObjectMeta(name=name))) for name in names} == {1, 12}
+        stored["metadata"]["name"] = "n" + stored["metadata"]["name"][1:]
+        other = download_name(msgspec.convert(stored, ModelMirror), 1)
+        assert other not in names
 
 
 def test_a_download_under_way_says_how_far_and_how_fast() -> None:

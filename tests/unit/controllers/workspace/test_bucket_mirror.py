@@ -41,7 +41,8 @@ def test_the_pod_fetches_from_the_bucket_and_from_nowhere_else() -> None:
     (container,) = pod["initContainers"]
     secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in container["env"][-4:]}
     assert secrets == {"s3"}
-    assert told(world) == "the weights are those of ModelMirror phi"
+    said = "the weights are those of ModelMirror phi, read with Secret default/s3"
+    assert told(world) == said, "only the pod may look whether it is there"
 
 
 def test_an_account_with_a_role_stands_for_a_secret() -> None:
@@ -52,6 +53,30 @@ def test_an_account_with_a_role_stands_for_a_secret() -> None:
     assert pod is not None
     assert pod["serviceAccountName"] == "streamer"
     assert pod["automountServiceAccountToken"] is False, "a cloud's webhook brings its own"
+
+
+@pytest.mark.parametrize(
+    ("login", "secrets", "account"),
+    [
+        ({"readerSecretName": "s3-read"}, {"s3-read"}, None),
+        ({"readerServiceAccountName": "reader"}, set(), "reader"),
+    ],
+    ids=["a Secret", "an account"],
+)
+def test_a_reader_has_neither_the_secret_nor_the_account_of_who_fills(
+    login: dict[str, str], secrets: set[str], account: str | None
+) -> None:
+    world = using("phi")
+    storage = {"bucket": {**BUCKET["bucket"], **login}}
+    world.put(MODELMIRRORS, mirror(storage=storage, serviceAccountName="filler"))
+    pod = started(world)
+    assert pod is not None
+    (container,) = pod["initContainers"]
+    named = [one.get("valueFrom", {}).get("secretKeyRef", {}) for one in container["env"]]
+    assert {one["name"] for one in named if one} == secrets
+    assert pod.get("serviceAccountName") == account
+    settled(world)
+    assert world.objects[(str(STATEFULSETS), KEY)]["spec"]["template"]["spec"] == pod
 
 
 def test_it_is_waited_for_while_it_is_filled() -> None:

@@ -1,5 +1,6 @@
 """The Workspace's decisions, scenario by scenario: what is there, what is wanted, what is said."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from kaito.api.core import (
 from kaito.api.meta import Key
 from kaito.api.nodeclaim import NODECLAIMS
 from kaito.api.workspace import WORKSPACES, Workspace
+from kaito.controllers.workspace.decide import decide
 from kaito.kube.controller.decision import Create, Patch
 
 
@@ -112,6 +114,22 @@ def test_the_workload_starts_once_the_node_is_ready() -> None:
     assert (str(SERVICES), KEY) in world.objects
     assert (str(SERVICES), Key("default", "w-headless")) in world.objects
     assert world.observe().workspace.status.worker_nodes == ("n1",)
+
+
+def test_a_name_that_no_pod_can_have_is_told_where_a_statefulset_was_already_made() -> None:
+    world = settled(new_world())
+    world.launch()
+    observed = settled(world).observe()
+    meta = msgspec.structs.replace(observed.workspace.metadata, name="a" * 53)
+    long = replace(observed, workspace=msgspec.structs.replace(observed.workspace, metadata=meta))
+    decision = decide(long, world.settings, NOW)
+    assert decision.actions == ()
+    told = next(why for why in decision.why if why.startswith("ResourceReady"))
+    assert "InvalidWorkspace: metadata.name: the name must be at most 52" in told
+    # Where the pods are there after all, it goes on.
+    world.start_pod(phase="Running", **READY)
+    running = replace(long, pods=world.observe().pods)
+    assert not any("InvalidWorkspace" in why for why in decide(running, world.settings, NOW).why)
 
 
 def test_it_is_ready_when_its_pod_answers_and_not_ready_when_it_stops() -> None:

@@ -1,15 +1,19 @@
 """The executor against the real API server: what is done twice is done once."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kaito.api.core import CONFIGMAPS, EVENTS, STATEFULSETS, StatefulSet
-from kaito.api.meta import Key, Manifest
+from kaito.api.core import CONFIGMAPS, EVENTS, PODS, STATEFULSETS, StatefulSet
+from kaito.api.meta import Key, Manifest, Object
+from kaito.api.resources import reading
 from kaito.base.clock import SystemClock
 from kaito.kube import errors
 from kaito.kube.cache import FixedReader
 from kaito.kube.client import Client
+from kaito.kube.config import on_socket
 from kaito.kube.controller.apply import Executor
 from kaito.kube.controller.decision import (
     Action,
@@ -22,6 +26,7 @@ from kaito.kube.controller.decision import (
     StatusWrite,
 )
 from kaito.kube.controller.recorder import Recorder
+from kaito.local.apiserver.server import ApiServer
 
 A = Key("default", "a")
 
@@ -301,3 +306,76 @@ async def test_an_outdated_reading_is_nobodys_verdict(client: Client) -> None:
     with pytest.raises(errors.AlreadyExists):
         await apply(client, Decision(actions=(taken,), status=write))
     assert (await client.get(STATEFULSETS, live.key)).metadata == live.metadata
+
+
+class Counting(Client):
+    """A client that counts what it patches."""
+
+    patches = 0
+
+    async def patch(self, *args: Any, **kwargs: Any) -> Any:
+        self.patches += 1
+        return await super().patch(*args, **kwargs)
+
+
+async def test_what_the_server_does_not_keep_of_a_status_is_not_written_again(
+    tmp_path: Path, server: ApiServer
+) -> None:
+    async with Counting(on_socket(tmp_path / "api.sock")) as client:
+        executor = Executor(client, manager="test")
+
+        async def passes(live: StatefulSet) -> tuple[int, int]:
+            """Requests and events of three passes that see the status as it is stored."""
+            before, told = client.patches, 0
+            for _ in range(3):
+                write = StatusWrite(
+                    resource=STATEFULSETS,
+                    key=live.key,
+                    resource_version=live.metadata.resource_version,
+                    status={"replicas": 1, "plan": {"nodes": 1}},
+                )
+                note = Note(about=live, reason="Planned", message="one node")
+                told += len(await executor.apply(Decision(status=write, notes=(note,))))
+                live = await client.get(STATEFULSETS, A)
+            return client.patches - before, told
+
+        # The first is kept in part; the second shows that there is nothing new in it.
+        assert await passes(await statefulset(client)) == (2, 1)
+        await client.patch(STATEFULSETS, A, {"metadata": {"labels": {"x": "y"}}})
+        # Of another revision nobody knows that.
+        assert await passes(await client.get(STATEFULSETS, A)) == (1, 0)
+
+
+async def test_a_namespace_that_is_gone_is_told_like_a_right_that_is_missing(
+    client: Client,
+) -> None:
+    live = await statefulset(client)
+    write = StatusWrite(
+        resource=STATEFULSETS,
+        key=live.key,
+        resource_version=live.metadata.resource_version,
+        status={"replicas": 0, "conditions": [{"type": "Ready", "status": "False"}]},
+        verdict="Ready",
+    )
+    elsewhere = configmap()
+    elsewhere["metadata"]["namespace"] = "gone"
+    action = Create(resource=CONFIGMAPS, manifest=elsewhere)
+    with pytest.raises(errors.NotFound):
+        await apply(client, Decision(actions=(action,), status=write))
+    found = (await client.request("GET", STATEFULSETS.path(live.key))).decode()
+    (told,) = json.loads(found)["status"]["conditions"]
+    assert (told["reason"], told["message"]) == ("WriteRefused", 'namespaces "gone" not found')
+
+
+async def test_an_eviction_of_a_pod_that_is_gone_is_done(client: Client) -> None:
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": "gone", "namespace": "default"},
+    }
+    await carry_out(
+        client,
+        Create(resource=reading(PODS, Object), manifest=eviction, subresource="eviction"),
+        Create(resource=CONFIGMAPS, manifest=configmap(after="it")),
+    )
+    assert await data(client) == {"after": "it"}

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from kaito.api.core import CONFIGMAPS, EVENTS, NODES, Event
+from kaito.api.core import CONFIGMAPS, EVENTS, NODES, ConfigMap, Event
 from kaito.api.meta import Object, ObjectMeta
 from kaito.base.clock import ManualClock
 from kaito.kube.client import Client
@@ -95,3 +95,12 @@ async def test_an_event_that_cannot_be_written_stops_nothing(client: Client) -> 
     await recorder.record(Note(about=about, reason="Happened", message="it did"))
 
     assert (await client.list(EVENTS)).items == ()
+
+
+async def test_an_object_of_the_longest_name_has_events_too(client: Client) -> None:
+    name = "a" * 235 + "-" + "b" * 17
+    about = ConfigMap(metadata=ObjectMeta(name=name, namespace="default", uid="u"))
+    recorder = Recorder(client, component="test", clock=ManualClock())
+    await recorder.record(Note(about=about, reason="Happened", message="it did"))
+    (event,) = await events(client)
+    assert event.involved_object.name == name

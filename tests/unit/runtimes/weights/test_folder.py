@@ -46,6 +46,27 @@ def test_a_folder_that_lacks_a_part_is_refused_by_name(
     assert not (tmp_path / "root").exists()
 
 
+def test_a_link_to_what_is_gone_and_a_tokenizer_that_was_cut_are_named(
+    model: Path, tmp_path: Path
+) -> None:
+    (model / "tokenizer.json").write_text('{"model": {"vocab":')
+    with pytest.raises(FolderInvalid, match=r"tokenizer\.json is cut or no tokenizer"):
+        import_folder(tmp_path / "root", "phi", model)
+    (model / "tokenizer.json").write_text("{}")
+    (model / "model.safetensors").unlink()
+    (model / "model.safetensors").symlink_to(tmp_path / "gone")
+    with pytest.raises(
+        FolderInvalid, match=r"model\.safetensors is a link to .*/gone, which is not"
+    ):
+        import_folder(tmp_path / "root", "phi", model)
+
+
+def test_leave_to_take_pickles_is_no_leave_to_take_nothing(model: Path, tmp_path: Path) -> None:
+    (model / "model.safetensors").unlink()
+    with pytest.raises(FolderInvalid, match=r"no \*\.safetensors file"):
+        import_folder(tmp_path / "root", "phi", model, allow_pickle=True)
+
+
 def test_another_architecture_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(FolderInvalid, match="Phi3ForCausalLM, where LlamaForCausalLM is expected"):
         import_folder(tmp_path / "root", "phi", model, architecture="LlamaForCausalLM")

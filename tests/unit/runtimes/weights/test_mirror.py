@@ -1,5 +1,6 @@
 """A bucket as a mirror: filled from a source, looked at, and read as a source of weights."""
 
+import io
 import itertools
 import json
 import shutil
@@ -13,7 +14,9 @@ from bucket_server import LOGIN, NOWHERE, BucketServer, running_bucket_server
 from kaito.api.runtime import ExitCode, MirrorArguments, WeightsArguments
 from kaito.api.weight_source import S3Source
 from kaito.base.clock import SystemClock
+from kaito.bucket.client import open_bucket
 from kaito.bucket.inventory import INVENTORY
+from kaito.bucket.turn import WRITER, writing
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.weights.fetch import fetch_weights
 from kaito.runtimes.weights.mirror import fill_mirror
@@ -117,6 +120,58 @@ async def test_another_mirrors_model_is_not_written_over(
     assert str(model) in str(caught.value)
     assert server.read(source, "tokenizer.json") == (model / "tokenizer.json").read_bytes()
     assert INVENTORY in server.names(source)
+
+
+async def test_who_comes_second_says_who_is_writing_and_leaves_the_folder_alone(
+    server: BucketServer, make: Make, model: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    source = make(None)
+    async with (
+        open_bucket(source, SystemClock()) as bucket,
+        writing(bucket, "ModelMirror phi (uid 1)", SystemClock()),
+    ):
+        with pytest.raises(Ending, match=r"is being filled by ModelMirror phi \(uid 1\)") as caught:
+            await fill(source, reporter, tmp_path, model)
+        assert caught.value.code is ExitCode.UNAVAILABLE
+        assert server.names(source) == {WRITER}
+    await fill(source, reporter, tmp_path, model)
+    assert server.names(source) == {*contents(model), INVENTORY}
+
+
+async def test_nothing_is_sealed_that_somebody_else_wrote(
+    server: BucketServer, make: Make, model: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    """Someone who keeps to no turns; of the same size, so that no listing shows it."""
+    source = make(None)
+    content = (model / "config.json").read_bytes()
+
+    class Meddling(Reporter):
+        def advance(self, size: int, *, item: str = "") -> None:
+            if item == "model.safetensors":
+                key, note = f"{source.prefix}/config.json", {"kaito-sha256": "0" * 64}
+                client, body = server.client(), bytes(len(content))
+                client.put_object(Bucket=source.bucket, Key=key, Body=body, Metadata=note)
+
+    meddling = Meddling(SystemClock(), io.StringIO())
+    with pytest.raises(
+        Ending, match=r"config\.json was replaced while the folder was being filled"
+    ):
+        await fill(source, meddling, tmp_path, model)
+    assert server.names(source) == set(contents(model)), "neither a list nor a turn is left"
+    await fill(source, reporter, tmp_path, model)
+    assert server.read(source, "config.json") == content
+    assert INVENTORY in server.names(source)
+
+
+async def test_a_folder_that_is_being_filled_is_no_model_yet(
+    make: Make, model: Path, reporter: Reporter
+) -> None:
+    source = make(model)
+    async with (
+        open_bucket(source, SystemClock()) as bucket,
+        writing(bucket, "ModelMirror phi (uid 1)", SystemClock()),
+    ):
+        assert "is being filled by ModelMirror phi" in (await refused(source, reporter)).line
 
 
 async def test_of_a_folder_that_somebody_filled_only_a_models_files_are_taken(
