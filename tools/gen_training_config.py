@@ -39,14 +39,49 @@ Batch, accumulation and checkpointing are chosen by the memory there is and the 
 `kaito tune report` shows what a job used.
 
 """
+_SECTIONS = """
+## What becomes of each key
+
+`used`: it reaches the library whose class has it, as it was given. What the trainer decides is done
+by it anyway, or has no meaning here; where leaving it out would surprise, the report says so. A
+free text, such as `run_name` or a column, may look like a number.
+"""
 _ELSEWHERE = {
     "TrainingArguments.completion_only_loss": "`false`: learns everything, not answers alone",
     "TrainingArguments.dataset_text_field": "used as `DatasetConfig.response_column`",
     "TrainingArguments.output_dir": "used: below /mnt, where the results' volume is mounted",
+    "TrainingArguments.bf16": "used where the machine is fast with it",
+    "TrainingArguments.fp16": "used where the machine is fast with it",
+    "TrainingArguments.ddp_backend": "used where several processes train",
+    "TrainingArguments.eval_packing": "used with `packing: true`",
+    "TrainingArguments.packing_strategy": "used with `packing: true`",
+    "TrainingArguments.fsdp": "the trainer decides it: GPUs share a model that none of them holds",
+    "TrainingArguments.data_seed": "the trainer decides it: `seed` gives the order, too",
+    **dict.fromkeys(
+        (
+            "TrainingArguments.eval_delay",
+            "TrainingArguments.eval_on_start",
+            "TrainingArguments.eval_steps",
+            "TrainingArguments.eval_strategy",
+        ),
+        "used where samples are held out: `DatasetConfig.train_test_split` below 1",
+    ),
+    "ModelConfig.dtype": "used where there is hardware for it; `full` keeps 32 bits",
+    "ModelConfig.torch_dtype": "used as `dtype`",
 }
 """What is read by somebody else than the libraries."""
+_CHOSEN = {
+    "TrainingArguments.eval_strategy": "`epoch` where samples are held out, else `no`",
+    "TrainingArguments.logging_steps": "200 points in all, at least 1",
+    "TrainingArguments.save_strategy": "`no`: a checkpoint every 5 minutes, and when stopped",
+    "TrainingArguments.warmup_steps": "`0.03`: that share of all steps",
+    "LoraConfig.lora_alpha": "twice `r`",
+    "QuantizationConfig.bnb_4bit_compute_dtype": "`bfloat16` where there is hardware for it",
+}
+"""What depends on something."""
 _NOT_SERVED = "kaito does not serve such an adapter"
 _VALUES = ("true", "1", "0.5", "text", "float32", "/mnt/results")
+"""Of every form that a key has."""
 _EMPTY_PLAN = Plan(
     batch=8,
     accumulation=2,
@@ -67,9 +102,9 @@ _BY_PLAN = frozenset(
 
 def main() -> int:
     """Write the page."""
-    parts = [_INTRODUCTION, *_defaults()]
+    parts = [_INTRODUCTION, *_defaults(), _SECTIONS]
     for section, keys in SECTIONS.items():
-        parts.append(f"\n## {section}\n\n| key | what becomes of it |\n|---|---|\n")
+        parts.append(f"\n### {section}\n\n| key | what becomes of it |\n|---|---|\n")
         parts += [f"| `{key}` | {_fate(section, key)} |\n" for key in sorted(keys)]
     return finish((_PATH, "".join(parts)))
 
@@ -82,11 +117,13 @@ def _defaults() -> Iterator[str]:
             continue
         by_plan = key in _BY_PLAN
         texts = ["by memory"] * 2 if by_plan else [_shown(value), _shown(whole.training.get(key))]
+        if told := _CHOSEN.get(f"TrainingArguments.{key}"):
+            texts = [told] * 2
         yield f"| `TrainingArguments.{key}` | {texts[0]} | {texts[1]} |\n"
     sections = (("LoraConfig", adapter.lora), ("QuantizationConfig", adapter.quantization))
     for section, values in sections:
         for key, value in sorted(values.items()):
-            yield f"| `{section}.{key}` | {_shown(value)} | |\n"
+            yield f"| `{section}.{key}` | {_CHOSEN.get(f'{section}.{key}') or _shown(value)} | |\n"
 
 
 def _applied(method: str) -> Applied:

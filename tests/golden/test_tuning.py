@@ -23,7 +23,7 @@ from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus, plan_tuning_on
 from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_fit import TuningRequest
 from kaito.render.settings import RenderSettings
-from kaito.render.tuning import TunedModel, render_job
+from kaito.render.tuning import TunedModel, keeps_results, render_job
 from kaito.render.tuning_group import render_group_service
 
 _CASES = sorted(Path(__file__).parent.joinpath("tuning").glob("*.input.yaml"))
@@ -53,6 +53,7 @@ def _render(document: dict[str, Any], data: dict[str, str] | None) -> tuple[Mani
         instance=find_instance_type(workspace.resource.instance_type),
         nodes=workspace.resource.count or 1,
         demand=demand_of_config(method, config),
+        keeps_results=not keeps_results(workspace.tuning),
     )
     plan = plan_tuning_on_machine(request, _MACHINE) if here else plan_tuning_on_gpus(request)
     assert isinstance(plan, TuningPlan)

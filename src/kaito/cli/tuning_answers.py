@@ -20,6 +20,7 @@ from kaito.planner.plan import Refusal
 from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus
 from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_fit import TuningRequest
+from kaito.render.tuning import keeps_results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,12 @@ def answer_tuning(
     demand = demand_of_config(method, _settings(workspace, around, where))
     nodes = (workspace.resource.count if workspace.resource else None) or 1
     request = TuningRequest(
-        preset=preset, facts=facts, instance=instance, nodes=nodes, demand=demand
+        preset=preset,
+        facts=facts,
+        instance=instance,
+        nodes=nodes,
+        demand=demand,
+        keeps_results=not keeps_results(workspace.tuning),
     )
     return TuningAnswer(where=where, model=preset.name, outcome=plan_tuning_on_gpus(request))
 

@@ -30,6 +30,7 @@ from kaito.planner.tuning_fit import (
 from kaito.planner.tuning_memory import (
     TuningDemand,
     TuningShare,
+    results_bytes,
     share_on_gpu,
     share_on_machine,
 )
@@ -89,8 +90,8 @@ def plan_tuning_on_machine(request: TuningRequest, machine: Machine) -> TuningPl
                 checkpointing=checkpointing,
                 share=share,
                 memory_bytes=share.total,
-                disk_bytes=disk_bytes(request.facts.weights_bytes),
-                working=_working(share, demand, f"{format_gib(room)} on {machine.name}"),
+                disk_bytes=_disk(request, demand),
+                working=_working(request, share, demand, f"{format_gib(room)} on {machine.name}"),
             )
 
     def fits(other: TuningDemand) -> bool:
@@ -190,8 +191,8 @@ def _plan(
         checkpointing=fit.checkpointing,
         share=fit.share,
         memory_bytes=memory,
-        disk_bytes=disk_bytes(request.facts.weights_bytes),
-        working=_working(fit.share, demand, f"{room}{spread}"),
+        disk_bytes=_disk(request, demand),
+        working=_working(request, fit.share, demand, f"{room}{spread}"),
     )
 
 
@@ -200,11 +201,22 @@ def _least(demand: TuningDemand) -> bool:
     return demand.checkpointing is not False
 
 
-def _working(share: TuningShare, demand: TuningDemand, room: str) -> tuple[str, ...]:
+def _disk(request: TuningRequest, demand: TuningDemand) -> int:
+    """Of each node; what is on a volume is not its own."""
+    kept = results_bytes(request.facts, demand) if request.keeps_results else 0
+    return disk_bytes(request.facts.weights_bytes) + kept
+
+
+def _working(
+    request: TuningRequest, share: TuningShare, demand: TuningDemand, room: str
+) -> tuple[str, ...]:
     tokens = f"{demand.batch} samples of {demand.sequence_tokens} tokens at a time"
+    where = "on the node" if request.keeps_results else "on the output volume"
+    results = format_gib(results_bytes(request.facts, demand))
     return (
         f"{demand.method}, {tokens}",
         share.in_words(),
+        f"checkpoints and result take up to {results} {where}",
         f"needed {format_gib(share.total)} of {room}",
     )
 

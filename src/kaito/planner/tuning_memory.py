@@ -32,7 +32,11 @@ _KEPT_OUTPUTS = {2: 1.5, 4: 2.0}
 """Times that what a layer's matrices put out is kept, by the bytes of an element: a GPU's kernels
 compute again what a processor's keep."""
 _CHECKPOINT_BYTES = 12
-"""Of an element in a checkpoint, where all are trained: it and Adam's moments in 32 bits."""
+"""Of a trained element in a checkpoint: it and Adam's two moments in 32 bits
+(https://arxiv.org/abs/1910.02054, section 3.1)."""
+_CHECKPOINTS = 3
+"""On the disk at most: the trainer keeps two, and drops the older once the next is whole. The
+result, of 4 bytes an element, is written when there are two."""
 _LOGIT_TOKENS = 256
 _LOGIT_BYTES = 12
 """In 32 bits: the logits, their loss and its gradient."""
@@ -146,6 +150,14 @@ def _gathered_bytes(facts: ModelFacts, demand: TuningDemand) -> int:
 def checkpoint_bytes(facts: ModelFacts, demand: TuningDemand) -> int:
     """What one process gathers for a checkpoint of a model that GPUs share; adapters are small."""
     return _elements(facts) * _CHECKPOINT_BYTES if demand.method == "full" else 0
+
+
+def results_bytes(facts: ModelFacts, demand: TuningDemand) -> int:
+    """Disk that checkpoints and the result take at most."""
+    trained = _elements(facts)
+    if demand.method != "full":
+        trained = adapter_parameters(facts, demand.rank)
+    return _CHECKPOINTS * _CHECKPOINT_BYTES * trained
 
 
 def adapter_parameters(facts: ModelFacts, rank: int) -> int:

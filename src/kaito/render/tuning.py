@@ -29,7 +29,7 @@ from kaito.render.placement import place
 from kaito.render.security import container_security, pod_security
 from kaito.render.settings import RenderSettings
 from kaito.render.stamp import content_hash, stamp
-from kaito.render.tuning_group import first_node, job_limits, pod_identity
+from kaito.render.tuning_group import first_node, group_key, job_limits, pod_identity
 from kaito.render.volumes import CONFIG, SCRATCH, SHARED_MEMORY, WEIGHTS
 from kaito.render.weights import render_weights, weights_secret_volumes
 from kaito.render.weights_key import weights_key
@@ -134,7 +134,9 @@ def has_volume(spec: TuningSpec) -> bool:
     return spec.output is not None and spec.output.volume_source is not None
 
 
-def _outlives_pod(volume: Manifest | None) -> bool:
+def keeps_results(spec: TuningSpec) -> bool:
+    """Whether results lie on a volume that is no part of the node or the pod."""
+    volume = spec.output.volume_source if spec.output is not None else None
     return volume is not None and not _PASSING_VOLUMES & set(volume)
 
 
@@ -142,11 +144,7 @@ def _trainer(workspace: Workspace, model: TunedModel, settings: RenderSettings) 
     spec = workspace.tuning
     assert spec is not None
     assert spec.preset is not None
-    arguments = _arguments(spec, model, settings)
-    if model.plan.nodes > 1:
-        arguments = msgspec.structs.replace(
-            arguments, nodes=model.plan.nodes, first_node=first_node(workspace)
-        )
+    arguments = _arguments(workspace, spec, model, settings)
     return {
         "name": CONTAINER,
         "image": settings.serving_image,
@@ -160,7 +158,9 @@ def _trainer(workspace: Workspace, model: TunedModel, settings: RenderSettings) 
     }
 
 
-def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) -> TuningArguments:
+def _arguments(
+    workspace: Workspace, spec: TuningSpec, model: TunedModel, settings: RenderSettings
+) -> TuningArguments:
     preset, source, target = model.preset, spec.input, spec.output
     assert source is not None
     assert target is not None
@@ -179,12 +179,15 @@ def _arguments(spec: TuningSpec, model: TunedModel, settings: RenderSettings) ->
         config_file=tuning_job.TUNING_CONFIG_FILE if model.config is not None else "",
         results=model.results,
         scratch=_scratch(settings),
-        keeps_results=_outlives_pod(target.volume_source),
+        keeps_results=keeps_results(spec),
         image=target.image,
         push_secret=tuning_job.PUSH_SECRET_MOUNT if target.image_push_secret else "",
         pull_secret=tuple(f"{tuning_job.PULL_SECRETS_MOUNT}/{s}" for s in _pull_secrets(spec)),
         memory_bytes=model.plan.memory_bytes,
         shares_model=model.plan.shards > 1,
+        nodes=model.plan.nodes,
+        first_node=first_node(workspace) if model.plan.nodes > 1 else "",
+        group_key=group_key(workspace) if model.plan.nodes > 1 else "",
         private_hosts=settings.tuning_hosts,
     )
 

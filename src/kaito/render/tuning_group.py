@@ -6,6 +6,8 @@
 One pod a node. A failure ends all pods' trainers, and counts one restart for each.
 """
 
+import hashlib
+
 from kaito.api import labels, runtime
 from kaito.api.meta import Manifest
 from kaito.api.workspace import Workspace
@@ -24,8 +26,15 @@ def job_limits(nodes: int) -> Manifest:
     }
     if nodes == 1:
         return limits
-    # A pod that is still saving must not have another one of its number beside it.
-    return {**limits, "completionMode": "Indexed", "podReplacementPolicy": "Failed"}
+    return {
+        **limits,
+        "completionMode": "Indexed",
+        # A pod that is still saving must not have another one of its number beside it.
+        "podReplacementPolicy": "Failed",
+        # The first delivers the result: one of the others that is lost then has nothing to do.
+        # Kubernetes before 1.31 takes no notice of it.
+        "successPolicy": {"rules": [{"succeededIndexes": "0"}]},
+    }
 
 
 def backoff_limit(nodes: int) -> int:
@@ -50,6 +59,14 @@ def first_node(workspace: Workspace) -> str:
     meta = workspace.metadata
     host = f"{meta.name}-0.{headless_name(workspace)}.{meta.namespace}.svc"
     return f"{host}:{runtime.RENDEZVOUS_PORT}"
+
+
+def group_key(workspace: Workspace) -> str:
+    """What the pods of a job have to know to meet: guessed by nobody, the same for all of them.
+
+    It is no Secret: whoever may read the Workspace or its pods can reckon it.
+    """
+    return hashlib.sha256(f"tuning group of {workspace.metadata.uid}".encode()).hexdigest()[:32]
 
 
 def render_group_service(workspace: Workspace, nodes: int) -> Manifest | None:

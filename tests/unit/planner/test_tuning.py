@@ -223,3 +223,20 @@ def test_out_of_memory_names_the_least_change_that_takes_a_quarter_less(
     assert preset.facts is not None
     request = TuningRequest(preset=preset, facts=preset.facts, demand=demand)
     assert tell_smaller(request) == advice
+
+
+@pytest.mark.parametrize(
+    ("method", "bytes_each"), [("full", 36), ("lora", 0)], ids=["full", "adapter"]
+)
+def test_the_disk_has_room_for_three_checkpoints_with_optimizer_states(
+    method: Method, bytes_each: int
+) -> None:
+    asked = request("phi-4-mini-instruct", "Standard_ND96isr_H100_v5", method=method)
+    on_node = planned(plan_tuning_on_gpus(asked))
+    on_volume = planned(plan_tuning_on_gpus(replace(asked, keeps_results=False)))
+    kept = on_node.disk_bytes - on_volume.disk_bytes
+    elements = asked.facts.parameters or asked.facts.weights_bytes // 2
+
+    assert kept >= bytes_each * elements
+    assert 0 < kept < 3 * GIB or method == "full"
+    assert any(line.endswith("on the output volume") for line in on_volume.working)

@@ -4,6 +4,7 @@ import argparse
 
 from kaito.api.meta import Key, Manifest
 from kaito.api.workspace import WORKSPACES, Workspace
+from kaito.base.clock import SystemClock
 from kaito.base.errors import UsageError
 from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.durations import parse_duration
@@ -11,6 +12,7 @@ from kaito.cli.history import History
 from kaito.cli.output import note, print_document
 from kaito.cli.progress import Lines
 from kaito.cli.target import Target, choose_target, run_with_client
+from kaito.cli.tuning.adapter_wait import wait_for_adapter
 from kaito.cli.tuning.promotion import adapter_of, add_adapter, check_promotable, render_serving
 from kaito.cli.tuning.reading import read_tuning
 from kaito.cli.waiting import Waiting, wait_until_ready
@@ -57,7 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(client: Client) -> int:
         served = await _promote(client, key, arguments)
         if served is not None and arguments.wait:
+            clock = SystemClock()
+            latest = clock.monotonic() + seconds
             await _wait(client, served, seconds, target)
+            left = max(latest - clock.monotonic(), 1.0)
+            await wait_for_adapter(client, served, arguments.adapter or key.name, seconds=left)
         return 0
 
     return run_with_client(target, work)

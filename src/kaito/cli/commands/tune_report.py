@@ -70,6 +70,7 @@ def _write(record: TuningRecord, name: str, output: str) -> None:
     if output == "-":
         sys.stdout.write(page)
         return
-    path = Path(output or f"{name}-tuning.html")
+    # The name may be a preset of the hub's, with its organization.
+    path = Path(output or f"{name.replace('/', '-')}-tuning.html")
     path.write_text(page, encoding="utf-8")
     note(f"{path} written; open it in a browser")

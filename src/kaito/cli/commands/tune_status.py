@@ -10,16 +10,17 @@ import msgspec
 
 from kaito.api.meta import Key
 from kaito.api.report import LossPoint
+from kaito.api.tuning_record import TuningRecord
 from kaito.api.workspace import TuningStatus, Workspace
+from kaito.base.errors import KaitoError
 from kaito.cli.arguments import add_cluster_options, add_output_option
 from kaito.cli.output import print_document
 from kaito.cli.target import choose_target, run_with_client
-from kaito.cli.tuning.reading import read_record, read_tuning
+from kaito.cli.tuning.reading import is_over, read_record, read_tuning
 from kaito.cli.tuning.standing import curve_of, point_of, render_standing
 from kaito.cli.waiting import states_of
 from kaito.kube.client import Client
 
-_OVER = ("Succeeded", "Failed")
 _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 """To the start of so many lines above, and away with everything below."""
 
@@ -42,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(client: Client) -> int:
         workspace, _ = await read_tuning(client, key)
         if arguments.watch:
-            return await _watch(client, key)
+            return await _watch(client, key, arguments.output)
         if arguments.output:
             print_document(_to_document(workspace), arguments.output)
         else:
-            record = await read_record(client, key)
+            record = await _find_record(client, key)
             seen = point_of(workspace.status.tuning)
             print(_render(workspace, curve_of(record, (seen,) if seen else ())))
         return _exit_status(workspace)
@@ -54,25 +55,40 @@ def run(arguments: argparse.Namespace) -> int:
     return run_with_client(target, work)
 
 
-async def _watch(client: Client, key: Key) -> int:
-    """Redraw with each change; where lines stay, one line a change of phase or step."""
+async def _watch(client: Client, key: Key, output: str) -> int:
+    """Redraw with each change; where lines stay, one line, or one document, a change."""
     seen: list[LossPoint] = []
     height, before = 0, ""
     async for workspace in states_of(client, key):
         point = point_of(workspace.status.tuning)
         if point is not None and (not seen or seen[-1].step < point.step):
             seen.append(point)
-        if _can_redraw():
-            text = _render(workspace, curve_of(await read_record(client, key), seen))
+        if output:
+            document = _to_document(workspace)
+            if str(document) != before:
+                print("---\n" if before and output == "yaml" else "", end="")
+                print_document(document, output)
+                sys.stdout.flush()
+                before = str(document)
+        elif _can_redraw():
+            text = _render(workspace, curve_of(await _find_record(client, key), seen))
             clear = _UP_AND_CLEAR.format(height) if height else ""
             print(f"{clear}{text}", flush=True)
             height = text.count("\n") + 1
         elif (line := _line(workspace)) != before:
             print(line, flush=True)
             before = line
-        if workspace.status.state in _OVER:
+        if is_over(workspace):
             return _exit_status(workspace)
     return 0
+
+
+async def _find_record(client: Client, key: Key) -> TuningRecord | None:
+    """The record, for its curve; without one that can be had and read, the status says enough."""
+    try:
+        return await read_record(client, key)
+    except KaitoError:
+        return None
 
 
 def _can_redraw() -> bool:

@@ -4,7 +4,7 @@ from kaito.api import labels
 from kaito.api.meta import Key
 from kaito.api.workspace import WORKSPACES, TuningSpec, Workspace
 from kaito.base.errors import KaitoError
-from kaito.cli.tuning.reading import read_tuning
+from kaito.cli.tuning.reading import is_over, read_tuning
 from kaito.kube.client import Client
 
 
@@ -34,6 +34,9 @@ async def resume(client: Client, key: Key) -> str:
     if not is_paused(workspace):
         return f"workspace {key} is not paused"
     await _annotate(client, key, None)
+    if is_over(workspace):
+        ended = (workspace.status.state or "").lower()
+        return f"workspace {key} is not paused any more; it has {ended} already"
     return f"workspace {key} goes on: {_what_is_kept(spec)}"
 
 
@@ -43,9 +46,14 @@ def is_paused(workspace: Workspace) -> bool:
 
 
 def _check_goes_on(workspace: Workspace) -> None:
-    state = workspace.status.state
-    if state in ("Succeeded", "Failed"):
-        raise KaitoError(f"workspace {workspace.key} has {state.lower()} already")
+    if workspace.metadata.is_deleting:
+        raise KaitoError(f"workspace {workspace.key} is being deleted")
+    if is_over(workspace):
+        ended = (workspace.status.state or "").lower()
+        raise KaitoError(
+            f"workspace {workspace.key} has {ended} already",
+            hint=f"see `kaito tune status {workspace.key.name} -n {workspace.key.namespace}`",
+        )
 
 
 def _progress(workspace: Workspace) -> str:

@@ -8,6 +8,9 @@ from kaito.api.meta import Manifest
 from kaito.api.workspace import WORKSPACES, TuningSpec, Workspace
 from kaito.base.errors import KaitoError, UsageError
 
+_PASSING = frozenset({"emptyDir", "ephemeral"})
+"""Volumes that go with their pod."""
+
 
 def check_promotable(workspace: Workspace, spec: TuningSpec) -> None:
     """Refuse what has made no adapter yet, or never will.
@@ -26,6 +29,14 @@ def check_promotable(workspace: Workspace, spec: TuningSpec) -> None:
         raise KaitoError(
             f"workspace {key} has no adapter yet: it is {state}",
             hint=f"see `kaito tune status {key.name} -n {key.namespace}`",
+        )
+    target = spec.output
+    if target is None or not (target.image or target.volume_source):
+        raise KaitoError(f"workspace {key} has no output that an adapter could be in")
+    if not target.image and _PASSING & set(target.volume_source or ()):
+        raise KaitoError(
+            f"workspace {key} has lost its adapter: its output volume went with its pod",
+            hint="tune again with tuning.output.image, or a volume that stays",
         )
 
 

@@ -3,14 +3,14 @@
 import aiohttp
 import msgspec
 
-from kaito.api import labels
+from kaito.api import conditions, labels
 from kaito.api.core import CONFIGMAPS, PODS, Pod
 from kaito.api.meta import Key
 from kaito.api.report import REPORT_PATH, PodReport
 from kaito.api.tuning_ending import report_config_name
 from kaito.api.tuning_job import REPORT_FILE
 from kaito.api.tuning_record import TuningRecord, parse_tuning_record
-from kaito.api.workspace import TuningSpec, Workspace
+from kaito.api.workspace import WORKSPACE_READY, TuningSpec, Workspace
 from kaito.base.errors import KaitoError, UsageError
 from kaito.cli.workspaces import is_loopback, read_workspace
 from kaito.kube.client import Client
@@ -26,6 +26,13 @@ async def read_tuning(client: Client, key: Key) -> tuple[Workspace, TuningSpec]:
         hint = f"see `kaito explain {key.name} -n {key.namespace}`"
         raise UsageError(f"workspace {key} does not tune a model, it serves one", hint=hint)
     return workspace, workspace.tuning
+
+
+def is_over(workspace: Workspace) -> bool:
+    """Whether it has come to an end as it is now; an edit since is another work."""
+    told = conditions.find(workspace.status.conditions, WORKSPACE_READY)
+    is_current = told is None or told.observed_generation >= workspace.metadata.generation
+    return workspace.status.state in ("Succeeded", "Failed") and is_current
 
 
 async def read_record(client: Client, key: Key) -> TuningRecord | None:

@@ -35,6 +35,7 @@ from kaito.controllers.workspace.resource_ready import (
 from kaito.controllers.workspace.settings import WorkspaceSettings
 from kaito.controllers.workspace.step import WAITING_REASONS, Step, holds, lacks
 from kaito.controllers.workspace.tuning_job import JobStep, decide_job, name_conflict, started
+from kaito.controllers.workspace.tuning_pause import decide_pause, tell_job
 from kaito.controllers.workspace.tuning_plan import (
     CONFIG_NOT_FOUND,
     decide_training_config,
@@ -46,6 +47,7 @@ from kaito.controllers.workspace.tuning_report import keep_report
 from kaito.controllers.workspace.tuning_service import decide_group_service
 from kaito.controllers.workspace.tuning_status import derive_tuning_status
 from kaito.controllers.workspace.tuning_verdict import DONE, Verdict, judge_job
+from kaito.controllers.workspace.tuning_words import LONGEST_MESSAGE
 from kaito.kube.controller.decision import Action, Decision, Note, StatusWrite
 from kaito.planner.plan import INSUFFICIENT_MEMORY, Refusal
 from kaito.provision.port import Wanted
@@ -163,7 +165,7 @@ def _going_on(observed: Observed) -> _Outcome | None:
         return None
     status = workspace.status
     return _Outcome(
-        steps=(Step(conditions=(started(verdict),)),),
+        steps=(Step(conditions=(started(verdict),), actions=decide_pause(observed)),),
         verdict=verdict,
         plan=status.plan,
         count=status.target_node_count,
@@ -190,11 +192,13 @@ def _admitted(observed: Observed, refusal: Refusal) -> _Outcome | None:
 def _refused(observed: Observed, refusal: Refusal) -> _Outcome:
     """Nothing is started; a Job of earlier settings goes on, and what is known of it stays."""
     step = decide_refused(refusal.reason, refusal.message)
+    step = replace(step, actions=decide_pause(observed, is_refused=True))
     is_waiting = refusal.reason in WAITING_REASONS
+    told = f"; {tell_job(observed)}" if _goes_on(observed) else ""
     verdict = Verdict(
         state="waiting" if is_waiting else "failed",
         reason=refusal.reason,
-        message=refusal.message,
+        message=f"{refusal.message}{told}",
         is_refusal=True,
     )
     status = observed.workspace.status
@@ -203,12 +207,21 @@ def _refused(observed: Observed, refusal: Refusal) -> _Outcome:
     )
 
 
+def _goes_on(observed: Observed) -> bool:
+    """Whether a Job is there that has not come to an end; it may be paused."""
+    job = observed.owned_job
+    if job is None or job.metadata.is_deleting:
+        return False
+    return judge_job(observed).state not in (DONE, "failed")
+
+
 def _run(observed: Observed, model: TunedModel, settings: WorkspaceSettings) -> _Outcome:
     wanted = _wanted(observed, model)
     resources = decide_resources(observed, wanted, settings)
     service = decide_group_service(observed, model.plan.nodes)
     if isinstance(service, str):
         job = name_conflict(service)
+        job = replace(job, step=replace(job.step, actions=decide_pause(observed)))
     else:
         job = decide_job(
             observed,
@@ -314,6 +327,9 @@ def _tuning(observed: Observed, verdict: Verdict) -> TuningStatus | None:
         before = observed.workspace.status.tuning or TuningStatus()
         phase = "Failed" if verdict.state == "failed" else "Waiting"
         return msgspec.structs.replace(before, phase=phase, message=verdict.message)
+    if verdict.is_refusal and _goes_on(observed):
+        going = derive_tuning_status(observed, judge_job(observed))
+        return msgspec.structs.replace(going, message=verdict.message[:LONGEST_MESSAGE])
     return derive_tuning_status(observed, verdict)
 
 
@@ -328,6 +344,8 @@ def _in_full(new: TuningStatus | None, old: TuningStatus | None) -> dict[str, ob
 
 def _state(observed: Observed, verdict: Verdict) -> WorkspaceState:
     """Pending, Running, Succeeded, Failed (spec section 1.6); Failed only when nothing goes on."""
+    if verdict.is_refusal and _goes_on(observed):
+        verdict = judge_job(observed)
     if verdict.state == DONE:
         return "Succeeded"
     if verdict.state == "failed":

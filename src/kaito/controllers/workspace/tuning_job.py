@@ -11,12 +11,11 @@ from kaito.api.core import JOBS, Job
 from kaito.api.meta import Condition, Manifest
 from kaito.api.workspace import JOB_STARTED
 from kaito.controllers.workspace.observed import Observed
-from kaito.controllers.workspace.step import Step, holds, lacks
-from kaito.controllers.workspace.tuning_pods import nodes_of
+from kaito.controllers.workspace.step import Step, holds, lacks, say_taken
+from kaito.controllers.workspace.tuning_pause import decide_pause
+from kaito.controllers.workspace.tuning_pods import has_lost_first, nodes_of
 from kaito.controllers.workspace.tuning_verdict import Verdict, judge_job
-from kaito.kube.controller.decision import Action, Create, Delete, Note, Patch
-from kaito.render.tuning import has_volume
-from kaito.render.tuning_group import backoff_limit
+from kaito.kube.controller.decision import Create, Delete, Note
 
 _PENDING = "WorkspaceTuningJobStatusPending"
 _STARTED = "WorkspaceTuningJobStatusStarted"
@@ -36,19 +35,17 @@ def decide_job(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobS
     """Create, replace, pause or resume; `may_start` says that its node is ready."""
     job = observed.job
     if job is not None and observed.owned_job is None:
-        message = (
-            f"a Job {job.key} exists already and does not belong to this workspace; delete it, or "
-            "rename the workspace"
-        )
-        return name_conflict(message)
+        return name_conflict(say_taken("Job", job.key))
     if job is None:
         return _create(observed, wanted, may_start=may_start)
     if job.metadata.is_deleting:
         return _lacks(_PENDING, "the job of the earlier settings is ending")
     if _made_from(job) != _to_make_from(wanted):
-        return _replace(observed, job)
+        return _replace(observed, job, "what it was made from has changed")
+    if has_lost_first(observed, job):
+        return _replace(observed, job, "its first pod was lost when the others had ended")
     verdict = judge_job(observed)
-    step = Step(actions=_suspend(observed, job, wanted), conditions=(started(verdict),))
+    step = Step(actions=decide_pause(observed), conditions=(started(verdict),))
     if verdict.state == "waiting" and not (may_start or job.spec.suspend):
         return JobStep(step=step)  # the node is what its pod waits for
     return JobStep(step=step, verdict=verdict)
@@ -69,8 +66,8 @@ def _create(observed: Observed, wanted: Manifest, *, may_start: bool) -> JobStep
     return JobStep(step=Step(actions=(create,), conditions=(condition,)), verdict=verdict)
 
 
-def _replace(observed: Observed, job: Job) -> JobStep:
-    message = f"Job {job.metadata.name} is made anew: what it was made from has changed"
+def _replace(observed: Observed, job: Job, why: str) -> JobStep:
+    message = f"Job {job.metadata.name} is made anew: {why}"
     note = Note(about=observed.workspace, reason="JobReplaced", message=message)
     delete = Delete(
         resource=JOBS, key=job.key, uid=job.metadata.uid, propagation="Foreground", note=note
@@ -78,26 +75,6 @@ def _replace(observed: Observed, job: Job) -> JobStep:
     verdict = Verdict(state="waiting", reason=_PENDING, message=message)
     condition = lacks(JOB_STARTED, _PENDING, message)
     return JobStep(step=Step(actions=(delete,), conditions=(condition,)), verdict=verdict)
-
-
-def _suspend(observed: Observed, job: Job, wanted: Manifest) -> tuple[Action, ...]:
-    pause = bool(wanted["spec"]["suspend"])
-    is_over = any(c.is_true and c.type in ("Complete", "Failed") for c in job.status.conditions)
-    if is_over or job.spec.suspend == pause:
-        return ()
-    spec = observed.workspace.tuning
-    if not pause:
-        reason, message = "TuningResumed", "goes on from its last checkpoint"
-    elif spec is not None and has_volume(spec):
-        reason, message = "TuningPaused", "its checkpoint stays on the output volume"
-    else:
-        reason, message = "TuningPaused", "without an output volume it will begin anew"
-    note = Note(about=observed.workspace, reason=reason, message=message)
-    spec_patch: Manifest = {"suspend": pause}
-    if not pause:
-        # Kubernetes counts the pods that a pause ended as failed: tries are counted from here on.
-        spec_patch["backoffLimit"] = backoff_limit(nodes_of(job)) + job.status.failed
-    return (Patch(resource=JOBS, key=job.key, patch={"spec": spec_patch}, note=note),)
 
 
 def started(verdict: Verdict) -> Condition:

@@ -23,7 +23,7 @@ from kaito.planner.tuning import TuningPlan, plan_tuning_on_gpus
 from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_fit import TuningRequest
 from kaito.planner.tuning_memory import TuningDemand
-from kaito.render.tuning import TunedModel, work_hash
+from kaito.render.tuning import TunedModel, keeps_results, work_hash
 
 DEFAULT_CONFIGS = frozenset({"lora-params-template", "qlora-params-template"})
 CONFIG_NOT_FOUND = "ConfigNotFound"
@@ -86,6 +86,7 @@ def plan_tuning(
         instance=None if isinstance(machine, Refusal) else machine,
         nodes=(resource.count if resource else None) or 1,
         demand=demand_of_config(method, config),
+        keeps_results=not keeps_results(spec),
         takes_all_gpus=bool(resource and resource.instance_type),
     )
     if refusal := _refuse_volumes(spec, request.nodes):

@@ -9,12 +9,23 @@ from collections.abc import Iterable
 from kaito.api import labels
 from kaito.api.core import ContainerStateTerminated, Job, Pod
 from kaito.api.runtime import ExitCode
-from kaito.render.tuning import CONTAINER
+from kaito.controllers.workspace.observed import Observed
+from kaito.render.tuning import CONTAINER, has_volume
 
 
 def nodes_of(job: Job) -> int:
     """How many pods train together."""
     return max(job.spec.completions or 1, 1)
+
+
+def job_pods(observed: Observed, job: Job) -> tuple[Pod, ...]:
+    """The Job's own pods."""
+    uid = job.metadata.uid
+    return tuple(
+        pod
+        for pod in observed.pods
+        if any(owner.uid == uid for owner in pod.metadata.owner_references)
+    )
 
 
 def number_of(pod: Pod) -> int:
@@ -29,6 +40,23 @@ def current_pods(pods: Iterable[Pod]) -> tuple[Pod, ...]:
     for pod in sorted(pods, key=newest):
         found[number_of(pod)] = pod
     return tuple(found[number] for number in sorted(found))
+
+
+def has_lost_first(observed: Observed, job: Job) -> bool:
+    """Whether the pod that delivers has to begin anew, and nobody is left to train with it.
+
+    The others end when it has delivered; it may be lost with its node before Kubernetes hears of
+    its end. What lies on a volume it delivers alone.
+    """
+    spec = observed.workspace.tuning
+    pods = {number_of(pod): pod for pod in current_pods(job_pods(observed, job))}
+    first = pods.pop(0, None)
+    if first is None or (spec is not None and has_volume(spec)) or first.is_finished:
+        return False
+    begun = first.metadata.creation_timestamp
+    done = (last_end(pod) for pod in pods.values() if pod.status.phase == "Succeeded")
+    ends = (ended.finished_at for ended in done if ended is not None)
+    return begun is not None and any(end is not None and end < begun for end in ends)
 
 
 def restarts_of(pods: Iterable[Pod]) -> int:

@@ -5,6 +5,7 @@ One that is not needed any more stays: it costs nothing, and the operator may no
 
 from kaito.api.core import SERVICES
 from kaito.controllers.workspace.observed import Observed
+from kaito.controllers.workspace.step import say_taken
 from kaito.kube.controller.decision import Action, Apply
 from kaito.render.services import headless_name
 from kaito.render.stamp import is_current
@@ -20,8 +21,5 @@ def decide_group_service(observed: Observed, nodes: int) -> tuple[Action, ...] |
     live = next((s for s in observed.services if s.metadata.name == name), None)
     owner = live.metadata.controller if live is not None else None
     if live is not None and (owner is None or owner.uid != observed.workspace.metadata.uid):
-        return (
-            f"a Service {live.key} exists already and does not belong to this workspace; delete "
-            "it, or rename the workspace"
-        )
+        return say_taken("Service", live.key)
     return () if is_current(live, wanted) else (Apply(resource=SERVICES, manifest=wanted),)

@@ -10,14 +10,8 @@ from kaito.api.report import PodReport, TuningReport
 from kaito.api.tuning_ending import parse_ending
 from kaito.api.workspace import TuningStatus
 from kaito.controllers.workspace.observed import Observed
-from kaito.controllers.workspace.tuning_verdict import (
-    DONE,
-    PAUSED,
-    TUNING,
-    Verdict,
-    job_pods,
-    tries_of,
-)
+from kaito.controllers.workspace.tuning_pods import job_pods
+from kaito.controllers.workspace.tuning_verdict import DONE, PAUSED, TUNING, Verdict, tries_of
 from kaito.controllers.workspace.tuning_words import describe_tuning
 from kaito.render.tuning import CONTAINER
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from kaito.api import conditions
-from kaito.api.core import ContainerStateTerminated, Job, Pod
+from kaito.api.core import ContainerStateTerminated, Pod
 from kaito.api.runtime import ExitCode
 from kaito.api.training_config import TrainingConfig, method_of
 from kaito.api.tuning_ending import parse_ending
@@ -17,9 +17,11 @@ from kaito.api.workspace import WORKSPACE_READY
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.pod_reason import explain_pod
 from kaito.controllers.workspace.step import WAITING_REASONS
+from kaito.controllers.workspace.tuning_pause import wait_of_resume
 from kaito.controllers.workspace.tuning_plan import decide_training_config
 from kaito.controllers.workspace.tuning_pods import (
     current_pods,
+    job_pods,
     last_end,
     misses_peers,
     newest,
@@ -29,7 +31,7 @@ from kaito.controllers.workspace.tuning_pods import (
 from kaito.planner.tuning import tell_smaller
 from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_fit import TuningRequest
-from kaito.render.tuning import CONTAINER, has_volume
+from kaito.render.tuning import CONTAINER, has_volume, is_paused
 from kaito.render.tuning_group import BACKOFF_LIMIT, backoff_limit
 
 DONE: Final = "done"
@@ -81,22 +83,14 @@ def judge_job(observed: Observed) -> Verdict:
         failed = conditions.find(job.status.conditions, given_up)
         if failed is not None and failed.is_true:
             return _given_up(observed, f"{failed.message or failed.reason}")
+    if conditions.is_true(job.status.conditions, "SuccessCriteriaMet"):
+        return Verdict(state="running", reason=TUNING, message="the trainer has ended well")
     if job.spec.suspend:
         return _waiting(PAUSED, _pause_message(observed))
     pods = tuple(pod for pod in job_pods(observed, job) if not pod.metadata.is_deleting)
     if len(current := current_pods(pods)) < nodes_of(job):
         return _waiting(_PENDING, _tell_missing(nodes_of(job), len(current)))
     return _judge_pods(observed, current)
-
-
-def job_pods(observed: Observed, job: Job) -> tuple[Pod, ...]:
-    """The Job's own pods."""
-    uid = job.metadata.uid
-    return tuple(
-        pod
-        for pod in observed.pods
-        if any(owner.uid == uid for owner in pod.metadata.owner_references)
-    )
 
 
 def tries_of(observed: Observed) -> int:
@@ -278,6 +272,9 @@ def _place(result: str) -> str:
 
 
 def _pause_message(observed: Observed) -> str:
+    if not is_paused(observed.workspace):
+        wait = wait_of_resume(observed)
+        return f"goes on; waits for {wait}" if wait else "goes on"
     name = observed.workspace.metadata.name
     spec = observed.workspace.tuning
     keeps = spec is not None and has_volume(spec)

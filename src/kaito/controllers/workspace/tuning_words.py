@@ -33,6 +33,8 @@ def _describe_stage(stage: StageReport) -> str:
         return f"downloading {stage.item or 'the data'}{_part(stage)}"
     if stage.name == "preflight":
         return f"reading and checking the data{_part(stage)}"
+    if stage.name == "wait":
+        return f"waiting for {stage.item}"
     if stage.name == "push":
         return f"pushing the adapter to {stage.item}{_part(stage)}"
     return _SAID.get(stage.name, "")

@@ -19,19 +19,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kaito.api.runtime import ENV_TERMINATION_LOG, ExitCode
 from kaito.api.tuning_job import TuningArguments
 from kaito.base.clock import SystemClock
-from kaito.runtimes.ending import write_ending
+from kaito.runtimes.ending import Ending, write_ending
 from kaito.runtimes.tuning.errors import RETRY_ME, PeersGone
 from kaito.runtimes.tuning.job import is_trained
 from kaito.runtimes.tuning.meeting import Guest, Host, Meeting, Word, free_port
+from kaito.runtimes.tuning.pace import keep_pace
 from kaito.runtimes.tuning.ranks import (
     ENV_LOCAL_RANK,
     ENV_LOCAL_RANKS,
     ENV_NODE_FOLDER,
+    ENV_PACED,
     ENV_RANK,
     ENV_RANKS,
 )
@@ -77,6 +79,7 @@ class Group:
             "MASTER_ADDR": self.address,
             "MASTER_PORT": str(self.port),
             _ENV_LAUNCHER: str(os.getpid()),
+            **({ENV_PACED: "true"} if self.nodes > 1 else {}),
         }
 
 
@@ -156,9 +159,11 @@ async def _run_with_others(argv: Sequence[str], group: Group, folder: Path) -> i
         group = replace(group, address=call.address, port=call.port)
         crew = Crew(argv=argv, group=group, folder=folder)
         is_idle = call.is_trained and group.node > 0
+        delivers = call.is_trained and group.node == 0
         try:
-            code = await _run(crew, meeting, is_idle=is_idle)
-        except PeersGone:
+            # What is trained, the first node delivers alone.
+            code = await _run(crew, None if delivers else meeting, is_idle=is_idle)
+        except Ending:
             await meeting.part("failed")
             raise
         await meeting.part(_word_for(code))
@@ -166,10 +171,11 @@ async def _run_with_others(argv: Sequence[str], group: Group, folder: Path) -> i
 
 
 def _meet(argv: Sequence[str], group: Group) -> Meeting:
-    if group.node > 0:
-        return Guest(group.address, group.port, group.node, clock=SystemClock())
     arguments = TuningArguments.parse_argv(argv)
-    return Host(group.port, group.nodes, is_trained=partial(is_trained, arguments))
+    key = arguments.group_key
+    if group.node > 0:
+        return Guest(group.address, group.port, group.node, clock=SystemClock(), key=key)
+    return Host(group.port, group.nodes, key=key, is_trained=partial(is_trained, arguments))
 
 
 def _word_for(code: int) -> Word:
@@ -213,8 +219,13 @@ async def _wait_with_others(crew: Crew, meeting: Meeting, stopped: asyncio.Event
     """The rank of this node that failed; raises `PeersGone` where another node went before."""
     ranks = asyncio.create_task(_wait(crew.members))
     parting = asyncio.create_task(meeting.departure())
+    pacing = asyncio.create_task(keep_pace(crew.folder, meeting, SystemClock()))
     try:
-        await asyncio.wait({ranks, parting}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Task[Any]] = {ranks, parting, pacing}
+        while not (ranks.done() or parting.done()):
+            _, waited = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if pacing.done():
+                pacing.result()  # raises what another node's data lacks
         if not ranks.done() and parting.result()[1] in ("stopped", "done"):
             # Told to stop, all save together; done comes only after the last step.
             await asyncio.wait({ranks}, timeout=_STOP_SECONDS)
@@ -225,8 +236,8 @@ async def _wait_with_others(crew: Crew, meeting: Meeting, stopped: asyncio.Event
         await _wait_for_delivery(parting, stopped, crew.group)
         return None
     finally:
-        ranks.cancel()
-        parting.cancel()
+        for task in (ranks, parting, pacing):
+            task.cancel()
 
 
 async def _wait_for_delivery(

@@ -17,15 +17,20 @@ from kaito.base.logs import facts
 from kaito.runtimes.tuning.errors import PeersGone
 from kaito.runtimes.tuning.job import Job
 from kaito.runtimes.tuning.ledger import write_whole
+from kaito.runtimes.tuning.pace import PREPARED_FILE
 from kaito.runtimes.tuning.preflight import Prepared
-from kaito.runtimes.tuning.ranks import ENV_NODE_FOLDER, count_local_ranks, is_first_of_node
+from kaito.runtimes.tuning.ranks import (
+    ENV_NODE_FOLDER,
+    count_local_ranks,
+    is_first_of_node,
+    is_paced,
+)
 
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS: Final = 24 * 3600.0
 """For the first rank to fetch and tokenize the data. If it fails, the others are ended with it."""
 _LOOK_SECONDS: Final = 0.2
-_FILE: Final = "prepared.json"
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +48,10 @@ def is_handed_data() -> bool:
 
 
 def hand_over(prepared: Prepared) -> None:
-    """Tell the node's other ranks where the data lies."""
+    """Tell the node's other ranks where the data lies, and its launcher that it does."""
     folder = os.environ.get(ENV_NODE_FOLDER)
-    if folder is None or count_local_ranks() == 1 or not is_first_of_node():
+    is_alone = count_local_ranks() == 1 and not is_paced()
+    if folder is None or is_alone or not is_first_of_node():
         return
     told = _Told(
         record=prepared.record,
@@ -53,7 +59,7 @@ def hand_over(prepared: Prepared) -> None:
         evaluation=str(prepared.evaluation.absolute()) if prepared.evaluation else "",
         longest=prepared.longest,
     )
-    write_whole(Path(folder) / _FILE, msgspec.json.encode(told))
+    write_whole(Path(folder) / PREPARED_FILE, msgspec.json.encode(told))
 
 
 async def take_over(job: Job, *, seconds: float = WAIT_SECONDS) -> Prepared:
@@ -62,7 +68,7 @@ async def take_over(job: Job, *, seconds: float = WAIT_SECONDS) -> Prepared:
     Raises:
         PeersGone: it did not come within so many seconds.
     """
-    path = Path(os.environ[ENV_NODE_FOLDER]) / _FILE
+    path = Path(os.environ[ENV_NODE_FOLDER]) / PREPARED_FILE
     job.board.start_stage("wait", item="the first process of this node, which prepares the data")
     logger.info("waiting for the data", extra=facts(prepared_by="first process of the node"))
     latest = job.clock.monotonic() + seconds

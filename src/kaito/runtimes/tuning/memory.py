@@ -5,8 +5,9 @@ from typing import Final
 
 from kaito.base.quantity import GIB
 from kaito.runtimes.ending import Ending
-from kaito.runtimes.tuning.errors import SettingRefused
+from kaito.runtimes.tuning.errors import NoRoom, PeersGone, SettingRefused
 from kaito.runtimes.tuning.plan import Plan
+from kaito.runtimes.tuning.ranks import is_lost_peer
 from kaito.runtimes.tuning.settings import Settings
 
 _SIGNS: Final = (
@@ -15,8 +16,23 @@ _SIGNS: Final = (
     "cannot allocate memory",
     "alloc_cpu",
     "std::bad_alloc",
+    "failed to cuda calloc",
+    "failed to cuda malloc",
+    "failed to cuda host alloc",
+    "cublas_status_alloc_failed",
 )
+"""The last four: NCCL's (src/include/alloc.h, https://github.com/NVIDIA/nccl) and cuBLAS's."""
 _FULL_SIGNS: Final = ("no space left", "disk quota exceeded", "pytorchstreamwriter failed writing")
+
+
+def explain_failure(error: BaseException, settings: Settings, plan: Plan | None) -> BaseException:
+    """What a library raised, as an ending where it says that something ran out or went away."""
+    # NCCL's words for memory or a disk that ran out here are like those for a peer that is gone.
+    if is_out_of_memory(error):
+        return out_of_memory(settings, plan, peak_memory())
+    if is_out_of_disk(error):
+        return NoRoom(" (shared memory)" if "shared memory" in str(error).lower() else "")
+    return PeersGone() if is_lost_peer(error) else error
 
 
 def peak_memory() -> int:

@@ -15,7 +15,7 @@ from typing import Final
 
 from kaito.api.tuning_record import DatasetRecord
 from kaito.runtimes.tuning.data.encode import Encoded, Encoder
-from kaito.runtimes.tuning.data.files import RowFile, open_files, read_rows
+from kaito.runtimes.tuning.data.files import RowFile, is_called, open_files, read_rows
 from kaito.runtimes.tuning.data.row import Row
 from kaito.runtimes.tuning.data.rows import Sample
 from kaito.runtimes.tuning.data.store import SampleWriter
@@ -100,9 +100,9 @@ def prepare_data(
 def select_files(arrived: tuple[Arrived, ...], settings: DataSettings) -> tuple[Arrived, ...]:
     """The files that DatasetConfig asks for, where it does."""
     kind = tuple(file for file in arrived if settings.extension in file.name.lower())
-    # What was downloaded lies elsewhere, and is called as its address says.
+    # What was fetched lies elsewhere, and is called as its address, image or data set says.
     chosen = tuple(file for file in kind if _lies_at(file.path, settings.path)) or tuple(
-        file for file in kind if _is_called(Path(file.name).name, Path(settings.path).name)
+        file for file in kind if is_called(file.name, settings.path)
     )
     if not chosen:
         asked = settings.path or f"*.{settings.extension}"
@@ -165,7 +165,3 @@ class _Sink:
 def _lies_at(path: Path, wanted: str) -> bool:
     """Whether a path names the file: itself, a folder above it, or a pattern such as `*.jsonl`."""
     return not wanted or path.is_relative_to(wanted) or fnmatchcase(str(path), wanted)
-
-
-def _is_called(name: str, wanted: str) -> bool:
-    return name == wanted or fnmatchcase(name, wanted)

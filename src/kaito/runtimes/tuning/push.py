@@ -135,8 +135,8 @@ class _Push:
             if error.kind in {"not found", "auth", "refused"}:
                 return ""
             raise
-        held = found.manifest.annotations.get(ANNOTATION_ADAPTER)
-        return found.digest if held == self._annotations[ANNOTATION_ADAPTER] else ""
+        held = found.manifest.annotations.get(ANNOTATION_ADAPTER, "")
+        return found.digest if held and held == self._annotations.get(ANNOTATION_ADAPTER) else ""
 
     async def _push(self) -> str:
         paths = result_files(self._folder)

@@ -17,6 +17,8 @@ ENV_RANK, ENV_RANKS = "RANK", "WORLD_SIZE"
 ENV_LOCAL_RANK, ENV_LOCAL_RANKS = "LOCAL_RANK", "LOCAL_WORLD_SIZE"
 ENV_NODE_FOLDER: Final = "KAITO_TUNING_NODE"
 """A folder that the ranks of a node share for one attempt."""
+ENV_PACED: Final = "KAITO_TUNING_PACED"
+"""Set where there are other nodes, whose data this one waits for."""
 _PIECE: Final = 64 << 20
 _LOST: Final = (
     "connection closed by peer",
@@ -58,6 +60,11 @@ def is_lost_peer(error: BaseException) -> bool:
     """Whether an error says that another process is gone; only its text tells."""
     text = str(error).lower()
     return count_ranks() > 1 and isinstance(error, RuntimeError) and any(s in text for s in _LOST)
+
+
+def is_paced() -> bool:
+    """Whether this rank has to wait for the data of other nodes (`pace.py`)."""
+    return ENV_PACED in os.environ and ENV_NODE_FOLDER in os.environ
 
 
 def wish_together(*wishes: bool) -> tuple[bool, ...]:

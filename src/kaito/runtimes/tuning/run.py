@@ -18,17 +18,12 @@ from kaito.api.tuning_record import TuningRecord
 from kaito.base.logs import facts
 from kaito.runtimes.ending import Ending
 from kaito.runtimes.reporting import Board
-from kaito.runtimes.tuning.errors import NoRoom, PeersGone, to_ending
+from kaito.runtimes.tuning.errors import to_ending
 from kaito.runtimes.tuning.job import Job, Stopped
-from kaito.runtimes.tuning.memory import (
-    is_out_of_disk,
-    is_out_of_memory,
-    out_of_memory,
-    peak_memory,
-    what_would_fit,
-)
+from kaito.runtimes.tuning.memory import explain_failure, what_would_fit
+from kaito.runtimes.tuning.pace import telling_stage, wait_for_nodes
 from kaito.runtimes.tuning.push import deliver_result
-from kaito.runtimes.tuning.ranks import is_first_rank, is_lost_peer
+from kaito.runtimes.tuning.ranks import is_first_rank
 from kaito.runtimes.tuning.result import Completed, read_completed, write_completed
 from kaito.runtimes.tuning.sources.arrived import Arrived
 from kaito.runtimes.tuning.sources.collect import Telling, collect_data
@@ -92,6 +87,8 @@ async def _run(job: Job) -> None:
             await asyncio.to_thread(write_completed, job.results, completed)
     else:
         logger.info("training is over already", extra=facts(results=str(job.results)))
+        # The record may have been lost since, and a push is known by it.
+        job.ledger.update(adapter_digest=completed.digest)
     await asyncio.to_thread(job.remove_downloads)
     if is_first_rank():
         await _deliver(job, completed)
@@ -133,20 +130,32 @@ class _Pushing(Telling):
 
 
 async def _train(job: Job) -> bool:
+    try:
+        async with telling_stage(job.board, job.clock):
+            course = await _prepare_data(job)
+        _open_record(job, course)
+        await wait_for_nodes(job.board, job.clock)
+        return await asyncio.to_thread(_train_course, job, course)
+    except OSError as error:
+        raise to_ending(error) from error
+    except (MemoryError, RuntimeError, SafetensorError) as error:
+        raise explain_failure(error, job.settings, job.plan) from error
+
+
+async def _prepare_data(job: Job) -> "Course":
     from kaito.runtimes.tuning.handover import is_handed_data, take_over
 
     prepared = await take_over(job) if is_handed_data() else None
     arrived: tuple[Arrived, ...] = ()
     if prepared is None:
-        arrived = await collect_data(job.arguments, job.downloads, board=job.board, clock=job.clock)
-    try:
-        course = await _prepare(job, arrived, prepared)
-        _open_record(job, course)
-        return await asyncio.to_thread(_train_course, job, course)
-    except OSError as error:
-        raise to_ending(error) from error
-    except (MemoryError, RuntimeError, SafetensorError) as error:
-        raise _explained(job, error) from error
+        arrived = await collect_data(
+            job.arguments,
+            job.downloads,
+            board=job.board,
+            clock=job.clock,
+            wanted=job.settings.data.path,
+        )
+    return await _prepare(job, arrived, prepared)
 
 
 async def _prepare(job: Job, arrived: tuple[Arrived, ...], prepared: "Prepared | None") -> "Course":
@@ -169,21 +178,12 @@ def _train_course(job: Job, course: "Course") -> bool:
     return train(course, stage)
 
 
-def _explained(job: Job, error: BaseException) -> BaseException:
-    if is_lost_peer(error):
-        return PeersGone()
-    if is_out_of_memory(error):
-        return out_of_memory(job.settings, job.plan, peak_memory())
-    if is_out_of_disk(error):
-        return NoRoom()
-    return error
-
-
 def _open_record(job: Job, course: "Course") -> None:
     """Start this attempt's record; say so where the one before ended without a word."""
     before, arguments = job.ledger.record, job.arguments
     dataset = course.prepared.record
-    warnings = (*job.settings.notes, *course.applied.notes)
+    notes = (*job.settings.notes, *course.applied.notes, *job.board.report.warnings)
+    warnings = tuple(dict.fromkeys(notes))
     job.ledger.begin(
         TuningRecord(
             state="Preparing",

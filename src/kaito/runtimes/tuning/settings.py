@@ -77,6 +77,11 @@ _OURS: Final = frozenset(
         "metric_for_best_model",
         "padding_free",
         "truncation_mode",
+        "data_seed",
+        "fsdp",
+        "fsdp_config",
+        "fsdp_min_num_params",
+        "fsdp_transformer_layer_cls_to_wrap",
     ]
 )
 """Settings that the trainer decides by itself: they are done anyway, or have no meaning here."""
@@ -85,7 +90,6 @@ _GONE: Final = frozenset(
         "dispatch_batches",
         "fp16_backend",
         "fp16_opt_level",
-        "fsdp_min_num_params",
         "half_precision_backend",
         "include_inputs_for_metrics",
         "include_tokens_per_second",
@@ -110,11 +114,27 @@ _TOLD: Final = frozenset(
         "chat_template_path",
         "padding_free",
         "truncation_mode",
+        "data_seed",
+        "fsdp",
+        "fsdp_config",
     }
 )
 """Ours whose setting would surprise when it does nothing: those get a sentence."""
-_NOTHING_ASKED: Final = (False, "", "keep_start")
+_NOTHING_ASKED: Final[tuple[object, ...]] = (False, "", "keep_start", [], {})
 """Values of them that ask for what is done anyway."""
+_TEXTS: Final = frozenset(
+    {
+        "dataset_text_field",
+        "optim_args",
+        "project",
+        "run_name",
+        "trackio_bucket_id",
+        "trackio_space_id",
+        "trackio_static_space_id",
+    }
+)
+"""Free texts, also where they look like a number."""
+_COLUMNS: Final = ("messages_column", "context_column", "response_column")
 _REFUSED: Final = {
     "deepspeed": "DeepSpeed is not part of this image; several GPUs are used through FSDP",
     "auto_find_batch_size": "batches are sized from memory; leave per_device_train_batch_size out",
@@ -250,8 +270,6 @@ def _training(given: Values, note: Callable[[str], None]) -> dict[str, object]:
         elif key in _OURS:
             if key in _TOLD and value not in _NOTHING_ASKED:
                 note(f"TrainingArguments.{key} has no effect here: the trainer decides it")
-        elif key == "fsdp_transformer_layer_cls_to_wrap":
-            settings["fsdp_config"] = {"transformer_layer_cls_to_wrap": value}
         else:
             settings[_RENAMED.get(key, key)] = value
     return settings
@@ -305,11 +323,11 @@ def _lora(given: Values, method: Method, note: Callable[[str], None]) -> Values:
 
 
 def _data(config: TrainingConfig) -> DataSettings:
-    given = _coerced(config.sections.get("DatasetConfig", {}))
-    text_column = config.value("TrainingArguments", "dataset_text_field")
-    response = _name(given.get("response_column"))
-    context = _name(given.get("context_column"))
-    if not response and isinstance(text_column, str) and text_column != "text":
+    section = config.sections.get("DatasetConfig", {})
+    given = _coerced(section)
+    messages, context, response = (_name(section.get(key)) for key in _COLUMNS)
+    text_column = _name(config.value("TrainingArguments", "dataset_text_field"))
+    if not response and text_column != "text":
         response = text_column
     # KAITO's templates spell out the default of a column that no data set has to have.
     if response == "text" and not context:
@@ -317,11 +335,9 @@ def _data(config: TrainingConfig) -> DataSettings:
     share = number_of(given.get("train_test_split"))
     seed = number_of(given.get("shuffle_seed"))
     return DataSettings(
-        columns=Columns(
-            messages=_name(given.get("messages_column")), context=context, response=response
-        ),
-        extension=_name(given.get("dataset_extension")).lower().lstrip("."),
-        path=_path(_name(given.get("dataset_path"))),
+        columns=Columns(messages=messages, context=context, response=response),
+        extension=_name(section.get("dataset_extension")).lower().lstrip("."),
+        path=_path(_name(section.get("dataset_path"))),
         shuffles=given.get("shuffle_dataset") is not False,
         seed=42 if seed is None else int(seed),
         train_share=share or 1.0,
@@ -344,7 +360,15 @@ def _answers_only(given: Values) -> bool:
 
 def _coerced(given: Values) -> dict[str, object]:
     """Texts that spell a number or a truth as such: KAITO passed all of them as texts."""
-    return {key: _coerce(value) for key, value in given.items()}
+    return {key: _read(key, value) for key, value in given.items()}
+
+
+def _read(key: str, value: object) -> object:
+    if key in _TEXTS:
+        return _name(value) or None
+    if value is False and key.endswith("_strategy"):
+        return "no"  # YAML 1.1 reads a bare one so
+    return _coerce(value)
 
 
 def _coerce(value: object) -> object:
@@ -359,4 +383,7 @@ def _coerce(value: object) -> object:
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A free text; a bare number in the file is one, too."""
+    if value is None or (isinstance(value, str) and value.lower() in {"none", "null"}):
+        return ""
+    return str(value)

@@ -19,6 +19,7 @@ from trl import SFTConfig
 from kaito.base.logs import facts
 from kaito.runtimes.tuning.answers import ask_model
 from kaito.runtimes.tuning.data.encode import Encoder
+from kaito.runtimes.tuning.diverged import refuse_diverged
 from kaito.runtimes.tuning.errors import SettingRefused
 from kaito.runtimes.tuning.facts import ModelFacts
 from kaito.runtimes.tuning.loss import IGNORED, frozen_head_loss, has_plain_frozen_head
@@ -240,6 +241,7 @@ def _describe(trainer: Any, stage: Stage, checkpoint: Path | None) -> None:
 
 
 def _finish(course: Course, stage: Stage, trainer: Any) -> None:
+    refuse_diverged(trainer.model.parameters())
     if is_first_rank() and not course.plan.shards and stage.ledger.record.answers:
         asked = ask_model(
             trainer.model, course.tokenizer, course.encoder, course.prepared.questions

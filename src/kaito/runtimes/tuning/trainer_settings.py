@@ -67,9 +67,6 @@ def apply_settings(
     if machine.ranks == 1:
         # The library would use it, and there is nobody to talk to.
         given.pop("ddp_backend", None)
-    if plan.shards and (given.pop("fsdp", None) or given.pop("fsdp_config", None)):
-        given.pop("fsdp_config", None)
-        notes.append("TrainingArguments.fsdp has no effect here: the trainer shares the model")
     if not evaluates:
         for key in ("eval_strategy", "eval_steps", "eval_on_start", "eval_delay"):
             given.pop(key, None)
@@ -120,6 +117,8 @@ def _training_defaults(
 def _dtype(settings: Settings, machine: Machine, notes: list[str]) -> str:
     if settings.method == "full":
         # Small steps vanish in 16 bits: the weights that are trained are kept whole.
+        if settings.model.get("dtype", "auto") not in ("auto", "float32"):
+            notes.append("ModelConfig.torch_dtype: float32, for method full trains the weights")
         return "float32"
     given = str(settings.model.get("dtype", "auto"))
     if given in {"auto", machine.dtype}:

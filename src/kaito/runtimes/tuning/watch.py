@@ -17,6 +17,7 @@ from kaito.base.clock import Clock
 from kaito.base.logs import facts
 from kaito.runtimes.reporting import Board
 from kaito.runtimes.tuning.checkpoints import drop_old, mark_complete
+from kaito.runtimes.tuning.diverged import refuse_diverged
 from kaito.runtimes.tuning.ledger import Ledger, to_curve
 from kaito.runtimes.tuning.memory import peak_memory
 from kaito.runtimes.tuning.ranks import wait_for_all, wish_together
@@ -114,8 +115,10 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         point = LossPoint(step=state.global_step, loss=progress.loss or loss, evaluation=loss)
         self._stage.ledger.progress(evaluation=loss, curve=to_curve(progress.curve, point))
 
-    def on_save(self, args: Any, state: Any, _control: Any, **_: object) -> None:
+    def on_save(self, args: Any, state: Any, _control: Any, model: Any = None, **_: object) -> None:
         """A checkpoint lies there: from here on it counts."""
+        if model is not None:
+            refuse_diverged(model.parameters())
         self._saved = self._stage.clock.monotonic()
         # Each rank writes a file of its own, and the mark has the sizes of all.
         wait_for_all()

@@ -25,7 +25,7 @@ from kaito.api.tuning_job import REPORT_FILE
 from kaito.api.tuning_record import TuningRecord
 from kaito.api.workspace import WORKSPACES, Workspace
 from kaito.controllers.workspace.settings import WorkspaceSettings
-from kaito.kube.controller.decision import Create, Delete, Patch
+from kaito.kube.controller.decision import Create, Delete
 from kaito.planner.plan import INSUFFICIENT_MEMORY, Refusal
 
 URL = "https://example.com/train.jsonl"
@@ -155,6 +155,8 @@ def test_figures_of_the_pod_become_the_status() -> None:
          "downloading a.parquet, 30 %"),
         (StageReport(name="download", done=33), "downloading the data"),
         (StageReport(name="preflight", done=640), "reading and checking the data"),
+        (StageReport(name="wait", item="node 2 of 2, which downloads a.json"),
+         "waiting for node 2 of 2, which downloads a.json"),
         (StageReport(name="train", done=3, total=9), "training"),
         (StageReport(name="evaluate"), "measuring the loss on the samples that are held out"),
         (StageReport(name="push", item="r/a:1", done=99, total=100),
@@ -478,62 +480,6 @@ def test_a_job_is_left_alone_when_nothing_it_depends_on_changes(change: Manifest
     live["metadata"] = {**live["metadata"], **change.get("metadata", {})}
     live["tuning"] = {**TUNING, "method": change.get("method", TUNING["method"])}
     assert not world.decide().actions
-
-
-def test_pausing_suspends_the_job_and_resuming_lets_it_go_on() -> None:
-    world = tuned_world(output={"volumeSource": VOLUME})
-    live = world.objects[(str(WORKSPACES), KEY)]
-    live["metadata"]["annotations"] = {labels.PAUSED: "true"}
-    (patch,) = world.decide().actions
-    assert isinstance(patch, Patch)
-    assert patch.patch == {"spec": {"suspend": True}}
-    assert patch.note is not None
-    assert patch.note.message == "its checkpoint stays on the output volume"
-    job_of(world)["spec"]["suspend"] = True
-    world.carry_out(world.decide())
-    assert world.ready[1] == "TuningPaused"
-    said = world.observe().workspace.status.tuning
-    assert said is not None
-    assert said.phase == "Paused"
-    live["metadata"]["annotations"] = {}
-    (patch,) = world.decide().actions
-    assert isinstance(patch, Patch)
-    assert patch.patch == {"spec": {"suspend": False, "backoffLimit": 6}}
-
-
-def test_a_pause_is_no_restart_and_leaves_all_tries_to_the_trainer() -> None:
-    world = tuned_world(output={"volumeSource": VOLUME})
-    start_pod(world, restarts=2, **RUNNING, lastState=ended(69, CAUSE))
-    settled(world)
-    assert _restarts(world) == 2
-    live = world.objects[(str(WORKSPACES), KEY)]
-    live["metadata"]["annotations"] = {labels.PAUSED: "true"}
-    job_of(world)["spec"]["suspend"] = True
-    del world.objects[(str(PODS), Key("default", "w-abcde"))]
-    # Kubernetes counts a pod that it deleted as failed.
-    job_of(world)["status"] = {"failed": 1}
-    settled(world)
-    assert _restarts(world) == 2
-    live["metadata"]["annotations"] = {}
-    settled(world)
-    assert job_of(world)["spec"] | {"suspend": False, "backoffLimit": 7} == job_of(world)["spec"]
-    start_pod(world, **RUNNING)
-    settled(world)
-    assert _restarts(world) == 0
-    start_pod(world, restarts=1, state={"waiting": {}}, lastState=ended(69, CAUSE))
-    settled(world)
-    assert _restarts(world) == 1
-    assert world.ready[2].endswith("; try 2 of 7 follows")
-
-
-def _restarts(world: World) -> int:
-    said = world.observe().workspace.status.tuning
-    assert said is not None
-    return said.restarts
-
-
-def test_a_workspace_that_is_born_paused_starts_nothing() -> None:
-    assert job_of(tuned_world(paused=True))["spec"]["suspend"] is True
 
 
 def test_a_job_of_somebody_else_is_neither_taken_nor_deleted() -> None:

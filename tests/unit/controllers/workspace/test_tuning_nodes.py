@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.unit.controllers.workspace.world import (
     IN_CLUSTER,
     KEY,
@@ -20,7 +21,7 @@ from kaito.api.report import REPORTS, PodReport, StageReport, TuningReport
 from kaito.api.runtime import ExitCode
 from kaito.api.workspace import WORKSPACES
 from kaito.controllers.workspace.settings import WorkspaceSettings
-from kaito.kube.controller.decision import Apply, Create
+from kaito.kube.controller.decision import Apply, Create, Delete
 
 TUNING: Manifest = {
     "preset": {"name": "smollm2-135m-instruct"},
@@ -92,11 +93,14 @@ def test_two_nodes_are_asked_for_and_get_one_job_after_its_service() -> None:
     assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
     spec = job_of(world)["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)
+    assert spec["successPolicy"] == {"rules": [{"succeededIndexes": "0"}]}
     pod = spec["template"]["spec"]
     assert pod["subdomain"] == SERVICE.name
     (trainer,) = pod["containers"]
     assert "--nodes=2" in trainer["args"]
     assert "--first-node=w-0.w-headless.default.svc:29500" in trainer["args"]
+    (key,) = [one for one in trainer["args"] if one.startswith("--group-key=")]
+    assert len(key) == len("--group-key=") + 32
     (apart,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert apart["topologyKey"] == "kubernetes.io/hostname"
     assert world.observe().workspace.status.target_node_count == 2
@@ -220,3 +224,51 @@ def test_a_model_that_no_gpu_holds_is_shared_by_the_processes_of_all_nodes() -> 
     assert (plan.nodes, plan.gpus_per_node, plan.data_parallel_size) == (2, 2, 1)
     (trainer,) = job_of(world)["spec"]["template"]["spec"]["containers"]
     assert "--shares-model=true" in trainer["args"]
+
+
+def end_second(world: World) -> None:
+    """The second pod heard that the result was delivered, and ended well."""
+    start_pod(world, 1, state={"terminated": {"exitCode": 0, "finishedAt": "2026-05-01T12:00:00Z"}})
+    world.objects[(str(PODS), Key("default", "w-1-abcde"))]["status"]["phase"] = "Succeeded"
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_first_pod_that_is_lost_after_the_others_ended_begins_with_new_ones(keeps: bool) -> None:
+    volume = {"volumeSource": {"hostPath": {"path": "/data"}}}
+    world = tuned_world(output=volume if keeps else TUNING["output"])
+    start_pod(world, 0, **RUNNING)
+    end_second(world)
+    first = world.objects[(str(PODS), Key("default", "w-0-abcde"))]
+    first["metadata"]["creationTimestamp"] = "2026-05-01T11:00:00Z"
+    settled(world)
+    assert (str(JOBS), KEY) in world.objects, "it only ends a moment later"
+    first["metadata"]["creationTimestamp"] = "2026-05-01T12:06:00Z"
+    deletes = [action for action in world.decide().actions if isinstance(action, Delete)]
+    # From a volume, the first delivers alone what is trained.
+    assert [delete.resource for delete in deletes] == ([] if keeps else [JOBS])
+    if not keeps:
+        world.carry_out(world.decide())
+        assert "its first pod was lost when the others had ended" in str(world.events)
+
+
+def test_a_job_whose_first_pod_has_delivered_waits_for_no_other() -> None:
+    world = tuned_world()
+    start_pod(world, 0, state={"terminated": {"exitCode": 0, "message": ""}})
+    met = {"type": "SuccessCriteriaMet", "status": "True", "reason": "SuccessPolicy"}
+    job_of(world)["status"] = {"completedIndexes": "0", "conditions": [met]}
+    settled(world)
+    assert world.ready[1:] == ("Tuning", "the trainer has ended well")
+    job_of(world)["status"]["conditions"].append({**met, "type": "Complete"})
+    settled(world)
+    assert world.observe().workspace.status.state == "Succeeded"
+
+
+def test_a_job_is_paused_although_its_service_was_taken_by_somebody_else() -> None:
+    world = tuned_world()
+    for index in range(2):
+        start_pod(world, index, **RUNNING)
+    world.objects[(str(SERVICES), SERVICE)]["metadata"]["ownerReferences"] = []
+    world.objects[(str(WORKSPACES), KEY)]["metadata"]["annotations"] = {labels.PAUSED: "true"}
+    settled(world)
+    assert world.ready[1] == "NameConflict"
+    assert job_of(world)["spec"]["suspend"] is True

@@ -1,7 +1,6 @@
 """Every key of training_config.yaml on the libraries themselves: taken, or refused with words."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,6 @@ OWN: Mapping[str, object] = {
     "TrainingArguments.debug": "underflow_overflow",
     "TrainingArguments.eval_strategy": "epoch",
     "TrainingArguments.evaluation_strategy": "no",
-    "TrainingArguments.fsdp": "",
     "TrainingArguments.logging_strategy": "epoch",
     "TrainingArguments.lr_scheduler_type": "linear",
     "TrainingArguments.optim": "adamw_torch",
@@ -138,25 +136,7 @@ def test_a_word_with_a_part_to_fill_in_is_taken(value: str, is_taken: bool, tmp_
     assert (line == "") is is_taken, line
 
 
-def test_a_users_fsdp_is_left_out_with_a_word_where_the_trainer_shares_the_model() -> None:
-    text = yaml.safe_dump(
-        {
-            "training_config": {
-                "TrainingArguments": {
-                    "fsdp": "full_shard auto_wrap",
-                    "fsdp_config": {"activation_checkpointing": True},
-                }
-            }
-        }
-    )
-    settings, pair = read_settings(text, "lora"), replace(MACHINE, ranks=2)
-    ways = [
-        apply_settings(
-            settings, replace(PLAN, shards=shards), pair, targets=("q_proj",), evaluates=False
-        )
-        for shards in (False, True)
-    ]
-
-    assert ["fsdp" in way.training for way in ways] == [True, False]
-    assert "fsdp_config" not in ways[1].training
-    assert [bool(way.notes) for way in ways] == [False, True]
+def test_no_free_text_of_the_library_is_read_as_a_number(tmp_path: Path) -> None:
+    """A text that none of the library's own words is, and that nothing of ours is decided by."""
+    for key in ("run_name", "project", "optim_args", "trackio_space_id"):
+        assert judge("TrainingArguments", key, "2024", tmp_path) == ""

@@ -20,8 +20,8 @@ def address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENV_POD_IP, LOOPBACK)
 
 
-def guest(port: int, node: int, host: str = LOOPBACK) -> Guest:
-    return Guest(host, port, node, clock=SystemClock())
+def guest(port: int, node: int, host: str = LOOPBACK, key: str = "") -> Guest:
+    return Guest(host, port, node, clock=SystemClock(), key=key)
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def met(nodes: int = 3) -> AsyncIterator[tuple[Host, list[Guest]]]:
 async def test_all_are_called_once_the_last_one_is_there_and_told_where_ranks_meet() -> None:
     port = free_port()
     async with (
-        Host(port, 3, is_trained=lambda: True) as host,
+        Host(port, 3) as host,
         guest(port, 1) as one,
         guest(port, 2) as two,
     ):
@@ -50,7 +50,66 @@ async def test_all_are_called_once_the_last_one_is_there_and_told_where_ranks_me
         call = await gathering
 
         assert await early == late
-        assert (late.port, late.address, late.is_trained) == (call.port, LOOPBACK, True)
+        assert (late.port, late.address, late.is_trained) == (call.port, LOOPBACK, False)
+
+
+async def test_of_what_is_trained_the_host_waits_for_nobody_and_tells_whoever_comes() -> None:
+    port = free_port()
+    async with Host(port, 3, is_trained=lambda: True) as host:
+        assert (await host.gather(20)).is_trained
+        async with guest(port, 1) as late:
+            assert (await late.gather(20)).is_trained
+            await host.part("done")
+            assert await late.departure() == (0, "done")
+
+
+async def test_who_does_not_know_the_key_is_not_let_in() -> None:
+    port = free_port()
+    async with (
+        Host(port, 2, key="ours") as host,
+        guest(port, 1, key="theirs") as stranger,
+        guest(port, 1, key="ours") as one,
+    ):
+        intruding = asyncio.create_task(stranger.gather(20))
+        gathering = asyncio.create_task(host.gather(20))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(gathering), 0.2)
+        await asyncio.gather(gathering, one.gather(20))
+        assert not intruding.done()
+        intruding.cancel()
+
+
+async def test_all_train_once_the_slowest_has_its_data_and_the_host_says_who_that_is() -> None:
+    waits: asyncio.Queue[str] = asyncio.Queue()
+    async with met() as (host, guests):
+        leaving = [asyncio.create_task(one.departure()) for one in guests]
+        await guests[0].tell("downloads a.parquet, 10 of 90")
+        ready = [asyncio.create_task(one.ready(waits.put_nowait)) for one in (host, guests[1])]
+        await told(waits, "node 2 of 3, which downloads a.parquet, 10 of 90")
+        await guests[0].tell("downloads a.parquet, 80 of 90")
+        await told(waits, "node 2 of 3, which downloads a.parquet, 80 of 90")
+        assert not any(task.done() for task in ready)
+        await asyncio.gather(guests[0].ready(waits.put_nowait), *ready)
+        await host.part("done")
+        assert [await task for task in leaving] == [(0, "done")] * 2
+
+
+async def test_a_node_without_news_of_its_data_is_waited_for_so_long_and_no_longer() -> None:
+    port = free_port()
+    async with Host(port, 2, stall_seconds=0.5) as host, guest(port, 1) as one:
+        await asyncio.gather(host.gather(20), one.gather(20))
+        await one.tell("downloads a.parquet")
+        with pytest.raises(
+            Ending, match=r"the data of node 2 of 2, which downloads a\.parq"
+        ) as end:
+            await host.ready(lambda _: None)
+        assert end.value.code == ExitCode.PEERS
+
+
+async def told(waits: asyncio.Queue[str], line: str) -> None:
+    async with asyncio.timeout(20):
+        while await waits.get() != line:
+            continue
 
 
 async def test_a_guest_waits_for_a_first_node_that_comes_later() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tuning_data import make_samples, write_jsonl
 
 from kaito.runtimes.tuning.data.encode import Encoder
+from kaito.runtimes.tuning.data.files import is_called
 from kaito.runtimes.tuning.data.rows import Columns
 from kaito.runtimes.tuning.errors import DataRefused, SettingRefused
 from kaito.runtimes.tuning.preflight import Prepared, prepare_data, select_files
@@ -172,6 +173,24 @@ def test_a_downloaded_file_is_found_by_its_name_with_brackets() -> None:
     fetched = Arrived(path=Path("/scratch/0-a[1].jsonl"), name="a[1].jsonl", source="here")
 
     assert select_files((fetched,), DataSettings(path="/mnt/data/a[1].jsonl")) == (fetched,)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_asked_for"),
+    [
+        ("/mnt/en", True),
+        ("/mnt/data/en/*.jsonl", True),
+        ("/mnt/a.jsonl", True),
+        ("/mnt/*.jsonl", True),
+        ("/mnt/de/*.jsonl", False),
+        ("/mnt/de/a.jsonl", False),
+        ("/mnt/en/b.jsonl", False),
+    ],
+)
+def test_a_file_of_a_folder_in_an_image_or_a_data_set_is_no_other_folders(
+    wanted: str, is_asked_for: bool
+) -> None:
+    assert is_called("en/a.jsonl", wanted) is is_asked_for
 
 
 def test_a_path_that_names_nothing_says_what_there_is() -> None:

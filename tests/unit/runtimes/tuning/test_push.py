@@ -111,6 +111,22 @@ async def test_nobody_is_waited_for_longer_than_a_day_nor_longer_than_minutes_at
     assert max(clock.waits) <= 300
 
 
+async def test_one_result_is_pushed_once_and_a_lost_record_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / ADAPTER).mkdir()
+    for name in ADAPTER_FILES:
+        (tmp_path / ADAPTER / name).write_bytes(b"{}")
+    double, known = RegistryDouble(), TuningRecord(adapter_digest="sha256:ada9")
+    async with serving(double):
+        image = f"{double.host}/team/result:1"
+        given = TuningArguments(model="m", results=str(tmp_path), image=image)
+        pushed = [
+            await push_result(given, record, clock=Hurried(), progress=Uncounted())
+            for record in (known, known, TuningRecord())
+        ]
+
+    assert pushed[0] == pushed[1] != pushed[2], "whose annotation says less"
+
+
 @pytest.mark.parametrize(
     ("files", "artifact_type"),
     [(ADAPTER_FILES, None), (("config.json", "model.safetensors"), FULL_MODEL_TYPE)],

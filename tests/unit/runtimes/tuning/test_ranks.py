@@ -4,32 +4,11 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+from checkpoint_rank import CONTENT, JOB, choose
 
-from kaito.runtimes.tuning import ranks
 from kaito.runtimes.tuning.checkpoints import is_whole, mark_complete
 
 pytestmark = pytest.mark.extended
-JOB = "abc"
-CONTENT = b"0123456789"
-
-
-def choose(rank: int, count: int, meeting: Path, folder: Path) -> None:
-    """One rank, alone on its node; in a process of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ranks.ENV_RANK, str(rank))
-        patch.setenv(ranks.ENV_RANKS, str(count))
-        patch.setenv(ranks.ENV_LOCAL_RANK, "0")
-        patch.setenv("GLOO_SOCKET_IFNAME", "lo")
-        patch.setattr(ranks, "_PIECE", 4)
-        from torch import distributed
-
-        distributed.init_process_group(
-            "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count
-        )
-        found = ranks.choose_checkpoint(folder, JOB)
-        assert found is not None
-        assert (found / "model.bin").read_bytes() == CONTENT
-        distributed.destroy_process_group()
 
 
 def test_a_node_without_the_checkpoint_gets_it_and_one_that_has_it_keeps_it(

@@ -69,6 +69,9 @@ def test_kaitos_template_for_lora_is_taken_and_nothing_is_quantized(method: str)
         ("LoraConfig", "use_dora: true", "trains and does not serve"),
         ("LoraConfig", "bias: all", "trains and does not serve"),
         ("TrainingArguments", "truncation_mode: keep_end", "the trainer decides it"),
+        ("TrainingArguments", "data_seed: 7", "the trainer decides it"),
+        ("TrainingArguments", "fsdp: full_shard auto_wrap", "the trainer decides it"),
+        ("TrainingArguments", "fsdp_config: {min_num_params: 1}", "the trainer decides it"),
     ],
 )
 def test_what_is_not_done_as_it_is_asked_for_is_told(section: str, setting: str, said: str) -> None:
@@ -90,6 +93,14 @@ def test_what_is_not_done_as_it_is_asked_for_is_told(section: str, setting: str,
         ("{max_seq_length: '512'}", {"max_length": 512}),
         ("{bf16: 'true', run_name: x}", {"bf16": True, "run_name": "x"}),
         ("{group_by_length: true, output_dir: /mnt/results}", {}),
+        ("{fsdp: '', fsdp_config: {}, fsdp_transformer_layer_cls_to_wrap: Block}", {}),
+        ("{run_name: '2024', project: 'true'}", {"run_name": "2024", "project": "true"}),
+        ("{run_name: '1e3', optim_args: '7'}", {"run_name": "1e3", "optim_args": "7"}),
+        ("{run_name: 2024, project: none}", {"run_name": "2024"}),
+        (
+            "{eval_strategy: no, save_strategy: 'no'}",
+            {"eval_strategy": "no", "save_strategy": "no"},
+        ),
     ],
 )
 def test_old_names_and_texts_become_todays(old: str, new: dict[str, object]) -> None:
@@ -116,6 +127,8 @@ def test_what_transformers_dropped_is_left_out_with_a_sentence() -> None:
         ("training_config: {ModelConfig: {torch_dtype: int7}}", "lora", "bfloat16, float16"),
         ("training_config: {DatasetConfig: {dataset_path: ../etc}}", "lora", "must not hold '..'"),
         ("training_config: {DatasetConfig: {dataset_path: /etc}}", "lora", "must be below /mnt"),
+        ("training_config: {DatasetConfig: {context_column: yes}}", "lora", "must be a text (in"),
+        ("training_config: {DatasetConfig: {response_column: [a]}}", "lora", "must be a text (in"),
     ],
 )
 def test_what_cannot_be_done_is_refused(text: str, method: str, said: str) -> None:
@@ -144,3 +157,12 @@ def test_columns_and_split_are_those_of_the_dataset_section() -> None:
     assert not data.shows_samples
     assert (data.columns.context, data.columns.response) == ("q", "a")
     assert (data.train_share, data.seed, data.shuffles) == (0.8, 7, False)
+
+
+@pytest.mark.parametrize("name", ["'2024'", "2024", "'true'", "'1e3'"])
+def test_a_column_may_look_like_a_number(name: str) -> None:
+    text = f"training_config: {{DatasetConfig: {{context_column: {name}, dataset_path: {name}}}}}"
+    data = read_settings(text, "lora").data
+
+    assert data.columns.context == name.strip("'")
+    assert data.path == f"/mnt/{data.columns.context}"

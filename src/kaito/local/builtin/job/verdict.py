@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from kaito.api.meta import Condition
+from kaito.local.builtin.job.indexes import parse_text
 from kaito.local.builtin.job.observed import Observed
 from kaito.local.builtin.status import find_condition
 
@@ -53,7 +54,7 @@ def derive_verdict(observed: Observed, now: datetime) -> Verdict | None:
     deadline = deadline_of(observed)
     if deadline is not None and now >= deadline and not spec.suspend:
         return _TOO_LONG
-    return _COMPLETE if _is_complete(observed) else None
+    return _success(observed) or (_COMPLETE if _is_complete(observed) else None)
 
 
 def deadline_of(observed: Observed) -> datetime | None:
@@ -67,6 +68,26 @@ def deadline_of(observed: Observed) -> datetime | None:
 def finished(conditions: tuple[Condition, ...]) -> Condition | None:
     """The condition that says the Job is over."""
     return next((c for c in conditions if c.type in ("Complete", "Failed") and c.is_true), None)
+
+
+def _success(observed: Observed) -> Verdict | None:
+    """The end by a rule of `successPolicy`.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#success-policy
+    """
+    policy = observed.job.spec.success_policy
+    for number, rule in enumerate(policy.rules if policy and observed.is_indexed else ()):
+        named = parse_text(rule.succeeded_indexes)
+        done = observed.succeeded_indexes
+        met = done & named if named else done
+        wanted = len(named) if rule.succeeded_count is None else rule.succeeded_count
+        if met and len(met) >= wanted:
+            return Verdict(
+                type="Complete",
+                reason="SuccessPolicy",
+                message=f"Matched rules at index {number}",
+            )
+    return None
 
 
 def _is_complete(observed: Observed) -> bool:

@@ -1,10 +1,12 @@
 """Files that arrived, as rows: archives opened, packed ones unpacked, each by its format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+from kaito.api.training_config import DATA_ROOT
 from kaito.runtimes.tuning.data.json_rows import read_json, read_json_lines
 from kaito.runtimes.tuning.data.kinds import (
     Kind,
@@ -76,6 +78,30 @@ def read_rows(file: RowFile, scratch: Path) -> Iterator[Row]:
                 yield from read_csv(stream, file.member or file.arrived.name)
     except BROKEN as error:
         raise DataRefused(f"{file.name} is damaged: {error}") from error
+
+
+def is_called(name: str, wanted: str) -> bool:
+    """Whether a file that was fetched is what `dataset_path` asks for.
+
+    Args:
+        name: its path in its data set or image; of an address the last part.
+        wanted: a file, a folder or a pattern below /mnt, whose last parts count: of `data/en/*.csv`
+            `en/*.csv` does, and never `*.csv` of another folder. One part alone may be anywhere.
+    """
+    parts = PurePosixPath(name).parts
+    asked = PurePosixPath(wanted.removeprefix(f"{DATA_ROOT}/")).parts
+    if len(asked) == 1 and _is_like(parts[-1:], asked):
+        return True
+    tails = (asked[start:] for start in range(len(asked)))
+    return any(_is_like(parts, tail) for tail in tails)
+
+
+def _is_like(parts: Sequence[str], asked: Sequence[str]) -> bool:
+    """Whether what is asked for is the path, or a folder above it."""
+    return len(asked) <= len(parts) and all(
+        part == pattern or fnmatchcase(part, pattern)
+        for part, pattern in zip(parts, asked, strict=False)
+    )
 
 
 def find_files(folder: Path) -> tuple[Arrived, ...]:

@@ -18,6 +18,7 @@ from kaito.runtimes.tuning.errors import DataRefused
 _PIECE: Final = MIB // 4
 _ARRAY_KEYS: Final = ("data", "rows", "train", "examples", "instances")
 _SPACE: Final = " \t\r\n,"
+_MOST_DIGITS: Final = 1000
 
 
 def read_json_lines(stream: IO[bytes]) -> Iterator[Row]:
@@ -37,8 +38,7 @@ def read_json(stream: IO[bytes], name: str) -> Iterator[Row]:
     text = _Text(stream, name)
     first = text.peek()
     if first == "[":
-        text.skip(1)
-        yield from _read_array(text)
+        yield from _read_arrays(text)
         return
     if first != "{":
         raise DataRefused(f"{name} is not JSON: it starts with {text.shown()}")
@@ -83,13 +83,19 @@ def _refuse_columns(value: dict[str, object], name: str) -> None:
         )
 
 
-def _read_array(text: "_Text") -> Iterator[Row]:
+def _read_arrays(text: "_Text") -> Iterator[Row]:
+    """One, or several that were written one after the other: none of them is passed over."""
     number = 0
-    while (sign := text.peek()) != "]":
-        number += 1
-        if not sign:
-            raise DataRefused(f"{text.name} ends in the middle, after row {number - 1}")
-        yield _as_row(number, text.decode(number))
+    while text.peek() == "[":
+        text.skip(1)
+        while (sign := text.peek()) != "]":
+            number += 1
+            if not sign:
+                raise DataRefused(f"{text.name} ends in the middle, after row {number - 1}")
+            yield _as_row(number, text.decode(number))
+        text.skip(1)
+    if text.peek():
+        raise DataRefused(f"{text.name} goes on after row {number} with {text.shown()}, no list")
 
 
 def _to_row(number: int, line: bytes) -> Row:
@@ -105,6 +111,11 @@ def _as_row(number: int, value: object) -> Row:
     if isinstance(value, dict):
         return Row(number=number, value=value)
     return Row(number=number, problem="is not an object with named columns")
+
+
+def _to_number(text: str) -> int | float:
+    """Python refuses to read whole numbers of thousands of digits; as a fraction it is infinite."""
+    return int(text) if len(text) <= _MOST_DIGITS else float(text)
 
 
 def _is_text(line: bytes) -> bool:
@@ -127,7 +138,7 @@ class _Text:
         self.name = name
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self._json = json.JSONDecoder()
+        self._json = json.JSONDecoder(parse_int=_to_number)
         self._text = ""
         self._at = 0
         self._is_over = False

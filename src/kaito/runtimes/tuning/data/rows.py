@@ -36,6 +36,8 @@ _ROLES: Final = {
     "tool": "tool",
     "function": "tool",
 }
+_CALLS: Final = ("tool_calls", "function_call")
+"""Beside a message's content: left out, an empty answer would be taught in their place."""
 _PAIRS: Final = (
     ("prompt", "completion"),
     ("prompt", "response"),
@@ -47,6 +49,8 @@ _PAIRS: Final = (
     ("user", "assistant"),
 )
 _TEXTS: Final = ("text", "content")
+_DEFAULT_RESPONSE: Final = "text"
+"""Of `response_column`, in KAITO (spec section 4.4)."""
 NO_SHAPE: Final = "has no messages, prompt and completion, or text"
 """Said of a row whose columns mean nothing to us."""
 _NAME_SHOWN: Final = 40
@@ -113,6 +117,12 @@ class Unusable(Exception):
 def check_columns(columns: Columns, present: Iterable[str]) -> None:
     """Refuse settings that name a column the data does not have."""
     known = sorted(present)
+    is_half = columns.context and not columns.response and not columns.messages
+    if is_half and _DEFAULT_RESPONSE not in known:
+        raise SettingRefused(
+            "DatasetConfig.context_column needs response_column beside it",
+            hint=f"its columns are {', '.join(known[:12])}",
+        )
     for name in columns.named:
         if name not in known:
             guess = did_you_mean(name, known)
@@ -126,8 +136,8 @@ def to_sample(value: Mapping[str, object], columns: Columns) -> Sample:
     """The row's shape; `Unusable` says why it has none."""
     if columns.messages:
         return _chat(value.get(columns.messages), columns.messages)
-    if columns.context and columns.response:
-        return _pair(value, columns.context, columns.response)
+    if columns.context:
+        return _pair(value, columns.context, columns.response or _DEFAULT_RESPONSE)
     if columns.response:
         return _text(value.get(columns.response), columns.response)
     return _by_usual_names(value)
@@ -160,8 +170,11 @@ def _chat(value: object, name: str) -> Chat:
     if not isinstance(value, list | tuple) or not value:
         raise Unusable(f"has no list of messages in {name!r}")
     messages = tuple(_message(entry) for entry in value)
-    if not any(message.role == "assistant" and message.content.strip() for message in messages):
+    answers = [message.content.strip() for message in messages if message.role == "assistant"]
+    if not any(answers):
         raise Unusable("has no answer of an assistant")
+    if not all(answers):
+        raise Unusable("has an empty answer of the assistant, which would be learned")
     if messages[0].role == "assistant":
         raise Unusable("begins with an answer of the assistant: nothing was asked")
     last = max(index for index, message in enumerate(messages) if message.role == "assistant")
@@ -186,6 +199,8 @@ def _message(entry: object) -> Message:
     role = _ROLES.get(str(said).lower())
     if role is None:
         raise Unusable(f"has a message of an unknown role {str(said)[:20]!r}")
+    if any(entry.get(name) for name in _CALLS):
+        raise Unusable("has calls of tools, which are not trained on")
     return Message(role=role, content=_content(entry.get("content", entry.get("value"))))
 
 
@@ -205,7 +220,8 @@ def _content(value: object) -> str:
 def _alpaca(value: Mapping[str, object]) -> Pair:
     instruction = _string(value["instruction"], "instruction")
     given = value.get("input")
-    extra = given.strip() if isinstance(given, str) else ""
+    is_nothing = given is None or (isinstance(given, str) and not given.strip())
+    extra = "" if is_nothing else _string(given, "input").strip()
     prompt = f"{instruction}\n\n{extra}" if extra else instruction
     return Pair(prompt=prompt, completion=_string(value["output"], "output"))
 

@@ -34,11 +34,22 @@ def open_content(path: Path, packing: Packing, *, member: str = "") -> Iterator[
     # Long lines are looked through buffer by buffer.
     with path.open("rb", buffering=MIB) as raw:
         if packing == "zip":
-            with zipfile.ZipFile(raw) as archive, archive.open(member) as stream:
+            with zipfile.ZipFile(raw) as archive, _open_member(archive, member, path) as stream:
                 yield _bounded(stream, path)
             return
         with _OPENERS[packing](raw) as stream:
             yield stream if not packing else _bounded(stream, path)
+
+
+def _open_member(archive: zipfile.ZipFile, member: str, path: Path) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except (RuntimeError, NotImplementedError) as error:
+        # Encrypted, or packed in a way of some program's own.
+        raise DataRefused(
+            f"{path.name}:{member} cannot be unpacked: {error}",
+            hint="make a plain .zip, without a password",
+        ) from error
 
 
 def list_members(path: Path) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def _arrow_batches(source: Any) -> Iterator[Any]:
 def _to_rows(batch: Any, before: int) -> Iterator[Row]:
     """Python values of a batch; row by row where one of them is too large to hold several."""
     if batch.get_total_buffer_size() <= ROW_BYTES or _slice_bytes(batch) <= ROW_BYTES:
-        for index, value in enumerate(batch.to_pylist(), start=before + 1):
+        for index, value in enumerate(_to_values(batch), start=before + 1):
             yield Row(number=index, value=value)
         return
     for index in range(batch.num_rows):
@@ -137,7 +137,25 @@ def _to_rows(batch: Any, before: int) -> Iterator[Row]:
         if _slice_bytes(single) > ROW_BYTES:
             yield Row(number=number, problem=TOO_LARGE)
         else:
-            yield Row(number=number, value=single.to_pylist()[0])
+            yield Row(number=number, value=_to_values(single)[0])
+
+
+def _to_values(batch: Any) -> list[dict[str, object]]:
+    """The rows; without columns of values that Python has not, such as a date after 9999."""
+    try:
+        values: list[dict[str, object]] = batch.to_pylist()
+    except (pa.ArrowException, OverflowError, ValueError):
+        kept = [i for i in range(batch.num_columns) if _can_be_read(batch.column(i))]
+        values = batch.select(kept).to_pylist()
+    return values
+
+
+def _can_be_read(column: Any) -> bool:
+    try:
+        column.to_pylist()
+    except (pa.ArrowException, OverflowError, ValueError):
+        return False
+    return True
 
 
 def _slice_bytes(batch: Any) -> int:

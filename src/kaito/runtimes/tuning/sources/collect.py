@@ -17,16 +17,18 @@ from kaito.runtimes.tuning.errors import DataRefused, SourceFailed
 from kaito.runtimes.tuning.sources.arrived import Arrived
 from kaito.runtimes.tuning.sources.download import Download, fetch_url
 from kaito.runtimes.tuning.sources.guard import Guard, GuardedResolver
-from kaito.runtimes.tuning.sources.hub import hub_endpoint, hub_headers, list_data_set
+from kaito.runtimes.tuning.sources.hub import HubFile, hub_endpoint, hub_headers, list_data_set
 
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 
 
 async def collect_data(
-    arguments: TuningArguments, folder: Path, *, board: Board, clock: Clock
+    arguments: TuningArguments, folder: Path, *, board: Board, clock: Clock, wanted: str = ""
 ) -> tuple[Arrived, ...]:
     """Bring everything the arguments name below `folder`; what is there already is kept.
+
+    `wanted` are the files of a data set that `dataset_path` asks for; empty: those to train on.
 
     Raises:
         DataRefused, SourceFailed: one line that names the source.
@@ -34,7 +36,7 @@ async def collect_data(
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     found: list[Arrived] = []
     if arguments.url or arguments.dataset:
-        found.extend(await _collect_urls(arguments, folder, board=board, clock=clock))
+        found += await _collect_urls(arguments, folder, board=board, clock=clock, wanted=wanted)
     if arguments.data_image:
         found.extend(await _collect_image(arguments, folder / "image", board=board, clock=clock))
     if arguments.data:
@@ -61,7 +63,7 @@ class Telling:
 
 
 async def _collect_urls(
-    arguments: TuningArguments, folder: Path, *, board: Board, clock: Clock
+    arguments: TuningArguments, folder: Path, *, board: Board, clock: Clock, wanted: str
 ) -> list[Arrived]:
     private = list(arguments.private_hosts)
     if arguments.dataset:
@@ -79,10 +81,12 @@ async def _collect_urls(
         auto_decompress=False,
         headers={"User-Agent": "kaito"},
     ) as session:
-        urls = list(arguments.url)
+        files = [HubFile(path="", url=url) for url in arguments.url]
         if arguments.dataset:
             board.start_stage("look", item=arguments.dataset)
-            urls.extend((await list_data_set(session, arguments.dataset, guard))[1])
+            found = await list_data_set(session, arguments.dataset, guard, wanted=wanted)
+            _tell_parts(board, arguments.dataset, found)
+            files.extend(found)
         download = Download(
             session=session,
             guard=guard,
@@ -92,8 +96,20 @@ async def _collect_urls(
             tokens={hub_endpoint(): hub_headers()} if arguments.dataset else {},
         )
         return [
-            await fetch_url(download, url, folder, index=index) for index, url in enumerate(urls)
+            await fetch_url(download, file.url, folder, index=index, name=file.path)
+            for index, file in enumerate(files)
         ]
+
+
+def _tell_parts(board: Board, name: str, files: tuple[HubFile, ...]) -> None:
+    """Of a data set in several parts all are used; some have the same rows in each."""
+    folders = sorted({file.path.rpartition("/")[0] for file in files})
+    if len(folders) > 1:
+        board.warn(
+            f"data set {name} has training files in {len(folders)} folders, and all are used: "
+            f"{', '.join(folder or 'its root' for folder in folders[:5])}; "
+            f"DatasetConfig.dataset_path: {folders[-1]} would name one"
+        )
 
 
 async def _collect_image(

@@ -65,8 +65,12 @@ class _Beyond(_Cut):
     """There is nothing after what is here, and nobody knows whether that is all: from the start."""
 
 
-async def fetch_url(download: Download, url: str, folder: Path, *, index: int) -> Arrived:
+async def fetch_url(
+    download: Download, url: str, folder: Path, *, index: int, name: str = ""
+) -> Arrived:
     """Bring one file into `folder`, which exists; what is there already is not asked for again.
+
+    `name` is the file's for messages, where the address does not say enough.
 
     Raises:
         DataRefused: the address is not allowed, or what it names is not data.
@@ -81,7 +85,7 @@ async def fetch_url(download: Download, url: str, folder: Path, *, index: int) -
         _mark(part).unlink(missing_ok=True)
     return Arrived(
         path=target,
-        name=_file_name(url),
+        name=name or _file_name(url),
         source=without_secrets(url),
         digest=await asyncio.to_thread(digest_file, target),
     )

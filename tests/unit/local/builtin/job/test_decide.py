@@ -211,3 +211,30 @@ async def test_a_success_counts_even_after_somebody_deleted_its_pod() -> None:
 
     assert not decision.actions
     assert status(world).succeeded == 1
+
+
+async def test_a_rule_of_success_ends_the_job_and_the_pods_that_are_left() -> None:
+    rule = {"rules": [{"succeededIndexes": "0"}]}
+    world = started(completions=3, parallelism=3, completionMode="Indexed", successPolicy=rule)
+    await step(world)
+    end(world, "Succeeded")
+    await step(world)
+
+    assert status(world).completed_indexes == "0"
+    assert reasons(world)["SuccessCriteriaMet"] == "SuccessPolicy"
+    await step(world)
+    assert not running(world)
+    assert reasons(world)["Complete"] == "SuccessPolicy"
+
+
+async def test_a_number_that_no_rule_names_is_not_success_enough() -> None:
+    rule = {"rules": [{"succeededIndexes": "1-2", "succeededCount": 2}]}
+    world = started(completions=3, parallelism=3, completionMode="Indexed", successPolicy=rule)
+    await step(world)
+    end(world, "Succeeded")
+    await step(world)
+    assert "SuccessCriteriaMet" not in reasons(world)
+    end(world, "Succeeded")
+    end(world, "Succeeded")
+    await step(world)
+    assert reasons(world)["SuccessCriteriaMet"] == "SuccessPolicy"

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from kaito.base.quantity import MIB
 from kaito.runtimes.tuning.data.files import find_files, open_files, read_rows
+from kaito.runtimes.tuning.data.json_rows import read_json
 from kaito.runtimes.tuning.data.row import Row
 from kaito.runtimes.tuning.errors import DataRefused
 from kaito.runtimes.tuning.sources.arrived import Arrived
@@ -292,3 +293,50 @@ def test_no_bytes_do_anything_but_give_rows_or_be_refused(
     except DataRefused:
         return
     assert numbers == sorted(set(numbers))
+
+
+def test_a_number_of_thousands_of_digits_is_one_bad_value_and_not_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(f'[{{"text": {"9" * 5000}}}, {{"text": "a"}}]')
+    with path.open("rb") as stream:
+        first, second = read_json(stream, "rows.json")
+    assert (first.value["text"], second.value["text"]) == (float("inf"), "a")
+
+
+def test_lists_one_after_the_other_are_all_read_and_nothing_is_passed_over() -> None:
+    two = b'[{"text": "a"}]\n[{"text": "b"}]\n'
+    assert [row.number for row in read_json(io.BytesIO(two), "rows.json")] == [1, 2]
+    with pytest.raises(DataRefused, match=r"goes on after row 1 with 'and more', no list"):
+        list(read_json(io.BytesIO(b'[{"text": "a"}] and more'), "rows.json"))
+
+
+@pytest.mark.parametrize(
+    ("places", "value", "said"),
+    [((6, 8), 1, "is encrypted, password required"), ((8, 10), 99, "is not supported")],
+    ids=["a password", "a way of its own"],
+)
+def test_an_archive_that_cannot_be_unpacked_says_why(
+    tmp_path: Path, places: tuple[int, int], value: int, said: str
+) -> None:
+    path = tmp_path / "rows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jsonl", '{"text": "a"}')
+    content = bytearray(path.read_bytes())
+    for sign, place in zip((b"PK\x03\x04", b"PK\x01\x02"), places, strict=True):
+        content[content.find(sign) + place] = value
+    path.write_bytes(content)
+
+    with pytest.raises(DataRefused) as refusal:
+        open_files((Arrived(path=path, name="rows.zip", source="here"),))
+
+    assert refusal.value.line.startswith("rows.zip:a.jsonl cannot be unpacked: ")
+    assert said in refusal.value.line
+
+
+def test_a_column_of_values_that_python_has_not_costs_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    columns = {"text": ["a", "b"], "when": pa.array([0, 2**55], pa.timestamp("ms"))}
+    pq.write_table(pa.table(columns), path)
+    (file,) = open_files((Arrived(path=path, name="rows.parquet", source="here"),))
+
+    assert [row.value for row in read_rows(file, tmp_path)] == [{"text": "a"}, {"text": "b"}]

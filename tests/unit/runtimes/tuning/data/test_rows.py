@@ -154,3 +154,36 @@ def test_no_row_does_anything_but_fit_or_be_unusable(row: dict[str, object]) -> 
     except Unusable:
         return
     assert isinstance(sample, Chat | Pair | Text)
+
+
+def test_a_context_alone_goes_with_text_as_in_kaito_or_is_refused() -> None:
+    columns = Columns(context="q")
+    check_columns(columns, ("q", "text"))
+    assert to_sample({"q": "who?", "text": "me"}, columns) == Pair(prompt="who?", completion="me")
+    with pytest.raises(SettingRefused) as refusal:
+        check_columns(columns, ("q", "a"))
+    assert refusal.value.line == (
+        "DatasetConfig.context_column needs response_column beside it; its columns are a, q"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"content": None, "tool_calls": [{"id": "1"}]}, "has calls of tools, which are not"),
+        ({"content": "x", "function_call": {"name": "f"}}, "has calls of tools, which are not"),
+        ({"content": " "}, "has an empty answer of the assistant"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_never_taught(answer: dict[str, object], said: str) -> None:
+    question = {"role": "user", "content": "q", "tool_calls": None}
+    last = {"role": "assistant", "content": "done", "tool_calls": []}
+    to_sample({"messages": [question, last]}, Columns())
+    row = {"messages": [question, {"role": "assistant", **answer}, question, last]}
+    with pytest.raises(Unusable, match=said):
+        to_sample(row, Columns())
+
+
+def test_a_number_as_the_input_of_an_instruction_is_asked_too() -> None:
+    row = {"instruction": "Double it.", "input": 5, "output": "10"}
+    assert to_sample(row, Columns()) == Pair(prompt="Double it.\n\n5", completion="10")

@@ -27,7 +27,7 @@ from kaito.runtimes.reporting import Board
 from kaito.runtimes.tuning.data.encode import Encoder
 from kaito.runtimes.tuning.data.rows import Columns
 from kaito.runtimes.tuning.errors import DataRefused, SourceFailed
-from kaito.runtimes.tuning.preflight import prepare_data
+from kaito.runtimes.tuning.preflight import prepare_data, select_files
 from kaito.runtimes.tuning.settings import DataSettings
 from kaito.runtimes.tuning.sources.arrived import Arrived
 from kaito.runtimes.tuning.sources.collect import Telling, collect_data
@@ -171,6 +171,8 @@ class HubDouble:
     storage: str = ""
     moved: str = ""
     """Where the data set of another name is now."""
+    page: int = 1000
+    """Entries of one answer."""
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -199,7 +201,14 @@ class HubDouble:
         entries = [
             {"type": "file", "path": path, "size": len(body)} for path, body in self.files.items()
         ]
-        return web.json_response([{"type": "directory", "path": "data"}, *entries])
+        listed = [{"type": "directory", "path": "data"}, *entries]
+        start = int(request.query.get("cursor", "0"))
+        after = start + self.page
+        headers = {}
+        if after < len(listed):
+            following = request.url.update_query(cursor=str(after))
+            headers["Link"] = f'<{following}>; rel="next"'
+        return web.json_response(listed[start:after], headers=headers)
 
     async def _resolve(self, request: web.Request) -> web.Response:
         self._note(request)
@@ -239,14 +248,47 @@ async def test_a_data_set_of_a_hub_gives_its_training_files(
     arrived = await collect(tmp_path / "there", dataset="team/chats@v1", **STORAGE)
 
     assert count_rows(tokenizer, arrived, tmp_path) == [
-        ("train-0.parquet", 50),
-        ("train-1.parquet", 50),
+        ("data/train-0.parquet", 50),
+        ("data/train-1.parquet", 50),
     ]
     assert all(COMMIT in one.source for one in arrived)
     held = dict(hub.asked)
     assert held["/api/datasets/team/chats/revision/v1"] == f"Bearer {TOKEN}"
     assert held[f"/datasets/team/chats/resolve/{COMMIT}/data/train-0.parquet"] == f"Bearer {TOKEN}"
     assert held["/storage/data/train-0.parquet"] == "", "the hub's token is for the hub alone"
+
+
+async def test_a_list_that_the_hub_gives_in_pages_is_read_to_its_end(
+    hub: HubDouble, tmp_path: Path
+) -> None:
+    hub.page = 2
+    arrived = await collect(tmp_path / "there", dataset="team/chats@v1", **STORAGE)
+
+    assert [one.name for one in arrived] == ["data/train-0.parquet", "data/train-1.parquet"]
+
+
+async def test_a_path_names_files_of_a_data_set_and_no_other_is_fetched(
+    hub: HubDouble, tmp_path: Path
+) -> None:
+    body = hub.files["data/train-0.parquet"]
+    hub.files |= {"de/train.parquet": body, "en/train.parquet": body, "en/test.parquet": body}
+    board, clock = Board("tuning", SystemClock()), SystemClock()
+    arguments = TuningArguments(
+        model="m", dataset="team/chats@v1", private_hosts=STORAGE["private_hosts"]
+    )
+    folder = tmp_path / "there"
+
+    arrived = await collect_data(arguments, folder, board=board, clock=clock, wanted="/mnt/en")
+    assert [one.name for one in arrived] == ["en/train.parquet"]
+    assert not any("de/train" in path for path, _ in hub.asked)
+    assert select_files(arrived, DataSettings(path="/mnt/en")) == arrived
+    assert not board.report.warnings
+
+    await collect_data(arguments, tmp_path / "all", board=board, clock=clock)
+    (warning,) = board.report.warnings
+    assert "training files in 3 folders, and all are used: data, de, en; " in warning
+    with pytest.raises(DataRefused, match=r"asks for /mnt/fr/\*\.csv, which data set team"):
+        await collect_data(arguments, folder, board=board, clock=clock, wanted="/mnt/fr/*.csv")
 
 
 async def test_a_revision_that_the_hub_does_not_know_is_named(
