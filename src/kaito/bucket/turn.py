@@ -86,9 +86,15 @@ async def writing(bucket: Bucket, owner: str, clock: Clock) -> AsyncIterator[Non
 
 
 async def require_turn(bucket: Bucket, owner: str) -> None:
-    """Raise `BucketError` where somebody else has begun to write."""
+    """Raise `BucketError` where the turn is lost: somebody else has it, or has had it since."""
     found = await find_writer(bucket)
-    if found is not None and found.owner != owner:
+    if found is None:
+        raise BucketError(
+            f"{bucket.source.url} may have been filled by somebody else: {WRITER} is gone",
+            reason="busy",
+            hint="it is tried again",
+        )
+    if found.owner != owner:
         _refuse(bucket, found)
 
 
@@ -124,7 +130,8 @@ async def _renew(bucket: Bucket, owner: str, clock: Clock) -> None:
         await clock.sleep(_RENEWAL_SECONDS)
         with suppress(RegistryError):
             found = await find_writer(bucket)
-            if is_ours := found is None or found.owner == owner:
+            # One that is gone was somebody else's, who has come to the end.
+            if is_ours := found is not None and found.owner == owner:
                 await _put(bucket, owner, {})
 
 

@@ -129,11 +129,6 @@ def is_same_work(one: str, other: str) -> bool:
     return one.partition("-")[0] == other.partition("-")[0]
 
 
-def has_volume(spec: TuningSpec) -> bool:
-    """Whether checkpoints outlive a pod."""
-    return spec.output is not None and spec.output.volume_source is not None
-
-
 def keeps_results(spec: TuningSpec) -> bool:
     """Whether results lie on a volume that is no part of the node or the pod."""
     volume = spec.output.volume_source if spec.output is not None else None

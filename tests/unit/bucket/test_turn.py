@@ -73,6 +73,8 @@ async def test_a_turn_is_taken_and_given_back(server: BucketServer, make_bucket:
             async with writing(bucket, "a", SystemClock()):
                 pass  # the next try of one that was killed
         assert server.names(source) == set()
+        with pytest.raises(BucketError, match="may have been filled by somebody else"):
+            await require_turn(bucket, "a")
 
 
 async def test_of_two_at_the_same_moment_one_has_the_turn() -> None:

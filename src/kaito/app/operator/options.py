@@ -7,9 +7,10 @@ A gate for something this release does not do is refused, never ignored.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from math import isfinite
 
-from kaito.api.validation.names import DNS_LABEL, DNS_SUBDOMAIN
+from kaito.api.validation.names import DNS_LABEL
 from kaito.app.operator.gates import BYO, Gates, parse_gates
 from kaito.app.webhook.options import Address, WebhookOptions
 from kaito.base.errors import UsageError
@@ -20,7 +21,8 @@ from kaito.provision.node_classes import DeclaredClass
 PROVISIONERS = ("azure-gpu-provisioner", "karpenter", "byo")
 CLOUDS = ("azure", "aws", "gcp", "arc")
 IMAGE_FAMILIES = ("ubuntu", "azurelinux")
-_HOST = re.compile(DNS_SUBDOMAIN)
+_HOST = re.compile("[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?")
+"""A name, or an IPv4 address; names of machines have underscores here and there."""
 _YEAR = 366 * 24 * 3600
 
 
@@ -164,12 +166,20 @@ def parse_hosts(text: str) -> tuple[str, ...]:
     """
     hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
     for host in hosts:
-        if not _HOST.fullmatch(host):
+        if not (_HOST.fullmatch(host) or _is_address(host)):
             raise UsageError(
                 f"--tuning-allow-hosts: {host!r} is not a host",
-                hint="write names or IPv4 addresses alone, such as data.example.com",
+                hint="write names or addresses alone, such as data.example.com",
             )
     return hosts
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_rate(per_second: float) -> float:

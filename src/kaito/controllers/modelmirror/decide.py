@@ -324,16 +324,27 @@ def _downloading(observed: Observed, storage: Condition, now: datetime) -> _Foun
     if running is not None and running.name in ("download", "push") and not running.is_over:
         return _transferring(observed, running, storage)
     message, wait = f"{_origin(observed)} is being {_verb(observed)}", None
-    if not observed.pods:
+    if not observed.pods and not _has_begun(observed.jobs[-1]):
         # A quota or a ServiceAccount that is missing is told to who asks for events only.
         if (wait := _until_late(observed, now)) is None:
             job = observed.jobs[-1].metadata
             message += f"; its pod is not created yet; see: kubectl describe job -n {job.namespace}"
             message += f" {job.name}"
+    elif not observed.pods:
+        # It has failed for the last time, which its Job will say in a moment.
+        message = f"{message}; {said}" if (said := _last_words(observed)) else message
     elif not observed.pods[-1].is_ready:
         message = f"{message}; {explain_pod(observed.pods[-1], is_preset=False)[1]}"
     ready = _lacks(MIRROR_READY, "Downloading", message)
     return _Found(storage=storage, ready=ready, failure=failure, wait=wait)
+
+
+def _has_begun(job: Job) -> bool:
+    """Whether it has had a pod, which is gone now."""
+    status = job.status
+    counted = status.active or status.failed or status.succeeded
+    uncounted = status.uncounted_terminated_pods
+    return bool(counted or uncounted.failed or uncounted.succeeded or status.conditions)
 
 
 def _until_late(observed: Observed, now: datetime) -> float | None:

@@ -13,7 +13,7 @@ from kaito.api.meta import Manifest
 from kaito.controllers.workspace.observed import Observed
 from kaito.controllers.workspace.tuning_pods import job_pods, nodes_of
 from kaito.kube.controller.decision import Note, Patch
-from kaito.render.tuning import has_volume, is_paused, is_same_work, work_hash
+from kaito.render.tuning import is_paused, is_same_work, keeps_results, work_hash
 from kaito.render.tuning_group import backoff_limit
 
 
@@ -60,7 +60,7 @@ def _patch(observed: Observed, job: Job, spec: Manifest, reason: str) -> Patch:
     tuning = observed.workspace.tuning
     if reason == "TuningResumed":
         message = "goes on from its last checkpoint"
-    elif tuning is not None and has_volume(tuning):
+    elif tuning is not None and keeps_results(tuning):
         message = "its checkpoint stays on the output volume"
     else:
         message = "without an output volume it will begin anew"

@@ -10,7 +10,7 @@ from kaito.api import labels
 from kaito.api.core import ContainerStateTerminated, Job, Pod
 from kaito.api.runtime import ExitCode
 from kaito.controllers.workspace.observed import Observed
-from kaito.render.tuning import CONTAINER, has_volume
+from kaito.render.tuning import CONTAINER, keeps_results
 
 
 def nodes_of(job: Job) -> int:
@@ -51,7 +51,7 @@ def has_lost_first(observed: Observed, job: Job) -> bool:
     spec = observed.workspace.tuning
     pods = {number_of(pod): pod for pod in current_pods(job_pods(observed, job))}
     first = pods.pop(0, None)
-    if first is None or (spec is not None and has_volume(spec)) or first.is_finished:
+    if first is None or (spec is not None and keeps_results(spec)) or first.is_finished:
         return False
     begun = first.metadata.creation_timestamp
     done = (last_end(pod) for pod in pods.values() if pod.status.phase == "Succeeded")

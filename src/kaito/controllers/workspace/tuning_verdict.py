@@ -31,7 +31,7 @@ from kaito.controllers.workspace.tuning_pods import (
 from kaito.planner.tuning import tell_smaller
 from kaito.planner.tuning_demand import demand_of_config
 from kaito.planner.tuning_fit import TuningRequest
-from kaito.render.tuning import CONTAINER, has_volume, is_paused
+from kaito.render.tuning import CONTAINER, is_paused, keeps_results
 from kaito.render.tuning_group import BACKOFF_LIMIT, backoff_limit
 
 DONE: Final = "done"
@@ -47,6 +47,7 @@ _PERMANENT = {
     ExitCode.USAGE: "TrainerStartError",
 }
 """Ends that come again however often the trainer is started: only an edit helps."""
+_SUCCEEDED = ("Complete", "SuccessCriteriaMet")
 _GIVEN_UP = ("Failed", "FailureTarget")
 """Kubernetes 1.31 and later say the second first, then end the pods, then say the first
 (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
@@ -77,14 +78,13 @@ def judge_job(observed: Observed) -> Verdict:
     job = observed.owned_job
     if job is None or job.metadata.is_deleting:
         return _waiting(_PENDING, "the job is not created yet")
-    if conditions.is_true(job.status.conditions, "Complete"):
+    # Nothing takes the second back; `Complete` waits for every pod to end, one on a dead node too.
+    if any(conditions.is_true(job.status.conditions, met) for met in _SUCCEEDED):
         return Verdict(state=DONE, message=_told_result(observed))
     for given_up in _GIVEN_UP:
         failed = conditions.find(job.status.conditions, given_up)
         if failed is not None and failed.is_true:
             return _given_up(observed, f"{failed.message or failed.reason}")
-    if conditions.is_true(job.status.conditions, "SuccessCriteriaMet"):
-        return Verdict(state="running", reason=TUNING, message="the trainer has ended well")
     if job.spec.suspend:
         return _waiting(PAUSED, _pause_message(observed))
     pods = tuple(pod for pod in job_pods(observed, job) if not pod.metadata.is_deleting)
@@ -277,7 +277,7 @@ def _pause_message(observed: Observed) -> str:
         return f"goes on; waits for {wait}" if wait else "goes on"
     name = observed.workspace.metadata.name
     spec = observed.workspace.tuning
-    keeps = spec is not None and has_volume(spec)
+    keeps = spec is not None and keeps_results(spec)
     kept = "its checkpoints are kept" if keeps else "without a volume it begins anew"
     return f"paused, {kept}; go on with: kaito tune resume {name}"
 

@@ -34,10 +34,12 @@ class NarrowTopK(ContinuousBatchingTopKLogitsWarper):  # type: ignore[misc]
 
     def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:
         """`scores` of shape (requests, vocabulary); `tensor_arg` begins with each row's top_k."""
+        if scores.device.type != "cpu":
+            return super().__call__(scores, tensor_arg)
         top_k = tensor_arg[: scores.size(0)].long()
         is_bounded = top_k < scores.size(1)
         most = int(top_k[is_bounded].max()) if is_bounded.any() else 0
-        if scores.device.type != "cpu" or most > _NARROW:
+        if most > _NARROW:
             return super().__call__(scores, tensor_arg)
         if not most:
             return scores

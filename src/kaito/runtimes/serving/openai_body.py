@@ -115,7 +115,25 @@ def to_handler_body(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
         generation["eos_token_id"] = _NO_TOKEN
     ours = (*GENERATION_FIELDS, *_OURS, *(("tools",) if body.get("tool_choice") == "none" else ()))
     rest = {name: value for name, value in body.items() if name not in ours}
+    if isinstance(body.get("messages"), list):
+        rest["messages"] = [_to_message(message) for message in body["messages"]]
     return {**rest, "generation_config": json.dumps(generation)}
+
+
+def _to_message(message: dict[str, Any]) -> dict[str, Any]:
+    """As clients send back what a server answered: no calls are an empty list, or null.
+
+    The handlers take any `tool_calls` for a message of calls alone, and drop its text.
+    """
+    calls = message.get("tool_calls")
+    if calls:
+        return {**message, "tool_calls": [_to_call(call) for call in calls]}
+    return {name: value for name, value in message.items() if name != "tool_calls"}
+
+
+def _to_call(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    return {**call, "function": {**function, "arguments": function["arguments"] or "{}"}}
 
 
 def to_wish(body: Mapping[str, Any]) -> Wish:

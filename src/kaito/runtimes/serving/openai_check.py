@@ -32,6 +32,7 @@ _NEUTRAL: Final[dict[str, tuple[object, ...]]] = {
     "background": (False,),
     "max_tool_calls": (),
     "previous_response_id": (),
+    "chat_template": (),
     "text": ({"format": {"type": "text"}},),
 }
 """Options that are not supported, and the values of them that ask for nothing."""
@@ -83,9 +84,17 @@ def _require_flags(body: Mapping[str, Any]) -> None:
     options = body.get("stream_options")
     if not isinstance(options, dict | None):
         raise UsageError(f"'stream_options' has to be an object, not {_show(options)}")
+    _require_template_kwargs(body.get("chat_template_kwargs"))
     for name in ("tools", "messages"):
         if not isinstance(body.get(name), list | None):
             raise UsageError(f"{name!r} has to be a list, not {_show(body[name])}")
+
+
+def _require_template_kwargs(given: object) -> None:
+    if not isinstance(given, dict | None):
+        raise UsageError(f"'chat_template_kwargs' has to be an object, not {_show(given)}")
+    if refused := sorted(_FORBIDDEN_KWARGS & set(given or ())):
+        raise UsageError(f"chat_template_kwargs may not have {refused[0]!r}")
 
 
 def _require_stops(stop: object) -> None:
@@ -131,6 +140,18 @@ def _is_number(value: object) -> bool:
 
 def _whole(least: int, most: int = sys.maxsize) -> Callable[[float], bool]:
     return lambda value: value == int(value) and least <= value <= most
+
+
+_FORBIDDEN_KWARGS: Final = frozenset(
+    {
+        *("conversation", "tools", "chat_template", "add_generation_prompt"),
+        *("continue_final_message", "tokenize", "padding", "truncation", "max_length"),
+        *("return_tensors", "return_dict", "return_assistant_tokens_mask", "tokenizer_kwargs"),
+        *("processor_kwargs", "load_audio_from_video"),
+    }
+)
+"""Parameters of transformers' `apply_chat_template` that are no variables of a template: a template
+of a client's own could take for ever, a padding fill the memory."""
 
 
 _NUMBERS: Final[dict[str, tuple[Callable[[float], bool], str]]] = {

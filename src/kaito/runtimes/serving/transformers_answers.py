@@ -197,7 +197,8 @@ class _Answer:
             try:
                 while not (is_over or self.cut.is_cut):
                     item = await queue.get()
-                    is_over = item is None or hasattr(item, "msg")
+                    # After an error it may write on: what it had written was not understood.
+                    is_over = item is None
                     if (piece := self._read(item)) is not None:
                         running.note_piece()
                         yield piece

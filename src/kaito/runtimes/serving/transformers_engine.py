@@ -27,7 +27,10 @@ LEFT = 100
 """Requests whose client has left of which the engine may still have something to say."""
 _PAGE_TOKENS = 256
 _CPU_STEP_TOKENS = 1024
-"""Of prompts and answers that a CPU computes in one step; longer prompts take several."""
+_GPU_STEP_TOKENS = 2048
+"""Of prompts and answers that are computed in one step; longer prompts take several."""
+_GPU_SHARE = 0.7
+"""Of a GPU's memory that is free beside the weights: a step's mask and scores need some, too."""
 _MAX_NEW_TOKENS = 1024
 """What transformers' server allows an answer without max_tokens; the model's own is 20."""
 
@@ -77,7 +80,7 @@ class TransformersEngine:
         """Whether requests share each step; those of a model that sees pictures cannot."""
         _name(manager, settings.names[0], model, processor)
         batching = decide_batching(settings, model) if self.is_batching else None
-        self.cache_tokens = (batching.num_blocks or 0) * batching.page_size if batching else 0
+        self.cache_tokens = batching.num_blocks * batching.page_size if batching else 0
         """Tokens that the cache of a batch holds; 0: not bounded by us."""
         longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         known = (longest, settings.max_tokens, self.cache_tokens)
@@ -214,23 +217,30 @@ def decide_batching(settings: EngineSettings, model: Any) -> Any:
     # Keys and values, in every layer.
     page = _PAGE_TOKENS * config.num_hidden_layers * heads * width * 2 * model.dtype.itemsize
     is_on_cpu = model.device.type == "cpu"
-    # Of a GPU transformers takes what is free; of a machine's memory that would be others'.
-    memory = settings.kv_cache_bytes or (GIB if is_on_cpu else 0)
-    # A mask over all of a step's tokens and the whole cache is kept; of the 8,192 that are the
-    # default it takes as much memory as the cache of a small model.
-    step = {"max_batch_tokens": _CPU_STEP_TOKENS} if is_on_cpu else {}
+    # What is said, so that the longest request is known: one that does not fit ends the engine.
+    memory = settings.kv_cache_bytes or (GIB if is_on_cpu else _free_share(model.device))
     return ContinuousBatchingConfig(
         page_size=_PAGE_TOKENS,
-        num_blocks=max(memory // page, 16) if memory else None,
+        num_blocks=max(memory // page, 16),
+        # A mask over all of a step's tokens and the whole cache is kept; of the 8,192 that are the
+        # default it takes as much memory as the cache of a small model.
+        max_batch_tokens=_CPU_STEP_TOKENS if is_on_cpu else _GPU_STEP_TOKENS,
         per_request_processors=True,
         # A cached prefix, or a captured graph, is of the weights that were in effect.
         allow_block_sharing=not settings.takes_adapters,
         **({"use_cuda_graph": False} if settings.takes_adapters else {}),
-        **step,
     )
 
 
+def _free_share(device: Any) -> int:
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free * _GPU_SHARE)
+
+
 def _sample_per_request(model: Any) -> None:
+    from kaito.runtimes.serving.batch_leaving import mind_leaving
     from kaito.runtimes.serving.batch_sampling import narrow
 
     start = model.init_continuous_batching
@@ -243,6 +253,7 @@ def _sample_per_request(model: Any) -> None:
         generation_config.top_p = 0.9
         manager = start(generation_config=generation_config, **arguments)
         narrow(manager)
+        mind_leaving(manager)
         return Batch(manager, model.config.get_text_config().vocab_size)
 
     model.init_continuous_batching = start_sampling

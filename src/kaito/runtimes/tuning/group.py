@@ -25,7 +25,7 @@ from kaito.api.runtime import ENV_TERMINATION_LOG, ExitCode
 from kaito.api.tuning_job import TuningArguments
 from kaito.base.clock import SystemClock
 from kaito.runtimes.ending import Ending, write_ending
-from kaito.runtimes.tuning.errors import RETRY_ME, PeersGone
+from kaito.runtimes.tuning.errors import RETRY_ME, PeersGone, to_ending
 from kaito.runtimes.tuning.job import is_trained
 from kaito.runtimes.tuning.meeting import Guest, Host, Meeting, Word, free_port
 from kaito.runtimes.tuning.pace import keep_pace
@@ -166,6 +166,9 @@ async def _run_with_others(argv: Sequence[str], group: Group, folder: Path) -> i
         except Ending:
             await meeting.part("failed")
             raise
+        except OSError as error:  # of the files that ranks and this process meet by
+            await meeting.part("failed")
+            raise to_ending(error) from error
         await meeting.part(_word_for(code))
         return code
 

@@ -9,7 +9,7 @@ from kaito.api.tuning_job import TuningArguments
 _IRRELEVANT = (
     "results", "scratch", "push_secret", "pull_secret", "port", "host", "memory_bytes", "image",
     "private_hosts", "config_file", "model", "keeps_results", "processes", "nodes", "first_node",
-    "shares_model",
+    "shares_model", "group_key",
 )  # fmt: skip
 """Arguments that may change without the training being another one."""
 

@@ -121,6 +121,8 @@ async def _fill(
     folder = await fetch_weights(wanted, clock=clock, reporter=reporter)
     record = await asyncio.to_thread(read_record, folder)
     assert record is not None, "a complete folder has its record"
+    # The fetch may have taken hours, and the turn may be lost.
+    await require_turn(bucket, arguments.owner)
     await remove_inventory(bucket)
     journal, files = folder.with_name(f".{folder.name}.upload"), _outgoing(folder, record)
     await send_files(bucket, files, reporter.pushing, journal=journal)

@@ -112,7 +112,8 @@ def test_a_namespace_that_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["http://a", "a,b:80", "a/b"])
 def test_what_is_no_host_is_refused(text: str) -> None:
-    assert parse_hosts(" A.example.com ,10.0.0.1,") == ("a.example.com", "10.0.0.1")
+    listed = parse_hosts(" A.example.com ,10.0.0.1,fd00::1,file_server,")
+    assert listed == ("a.example.com", "10.0.0.1", "fd00::1", "file_server")
     with pytest.raises(UsageError, match="--tuning-allow-hosts: "):
         parse_hosts(text)
 

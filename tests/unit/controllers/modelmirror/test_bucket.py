@@ -151,6 +151,9 @@ def test_the_last_words_of_a_pod_that_its_job_took_away_are_kept() -> None:
     assert said in world.ready.message
     assert world.mirror.status.failure_message == "", "the Job still tries"
     world.objects = {k: v for k, v in world.objects.items() if not k[0].startswith("pods")}
+    world.all(JOBS)[-1]["status"] = {"failed": 7}
+    world.settle(35)
+    assert said in world.ready.message, "the Job's end comes after its pod's"
     world.end_job("Failed")
     world.settle(40)
     assert world.ready.reason == "DownloadFailed"

@@ -36,7 +36,13 @@ def test_on_a_cpu_the_mask_of_a_step_is_small_beside_the_cache() -> None:
     assert step * (found.num_blocks * found.page_size + step) * 2 < GIB / 8
 
 
-def test_on_a_gpu_steps_and_cache_are_as_large_as_transformers_makes_them() -> None:
+def test_on_a_gpu_the_cache_with_its_mask_is_within_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (20 * GIB, 24 * GIB))
     unplanned = replace(SETTINGS, kv_cache_bytes=0)
-    found = decide_batching(unplanned, model(dtype=torch.bfloat16, device="meta"))
-    assert (found.max_batch_tokens, found.num_blocks) == (None, None)
+    found = decide_batching(unplanned, model(dtype=torch.bfloat16, device="cuda"))
+    tokens = found.num_blocks * found.page_size
+    cache = 2 * CONFIG.num_hidden_layers * CONFIG.num_key_value_heads * 64 * 2 * tokens
+    mask = found.max_batch_tokens * (tokens + found.max_batch_tokens) * 2
+    assert 12 * GIB < cache + mask < 18 * GIB

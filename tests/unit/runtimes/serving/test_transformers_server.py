@@ -255,6 +255,9 @@ async def test_tools_that_nobody_can_read_back_are_refused() -> None:
         ({"tool_choice": "required"}, "tool_choice='required' is not supported"),
         ({"seed": 2**70}, "'seed' has to be"),
         ({"tools": {}}, "'tools' has to be a list"),
+        ({"chat_template_kwargs": []}, "'chat_template_kwargs' has to be an object"),
+        ({"chat_template_kwargs": {"padding": True}}, "may not have 'padding'"),
+        ({"chat_template_kwargs": {"chat_template": "x"}}, "may not have 'chat_template'"),
     ],
     ids=repr,
 )
@@ -297,10 +300,11 @@ async def test_what_the_engine_fails_of_is_an_error_in_the_form_that_clients_rea
     is_stream: bool,
 ) -> None:
     failed = SimpleNamespace(msg='CUDA "error"\nof a kind')
-    answer = await Runtime("a", failed).chat(stream=is_stream)
+    answer = await (runtime := Runtime("a", failed)).chat(stream=is_stream)
     told = events(answer)[-1] if is_stream else answer.json()
     assert told["error"]["message"] == 'the engine could not answer: CUDA "error" of a kind'
     assert told["error"]["type"] == "server_error"
+    assert runtime.handler.streamer.is_cancelled.is_set()  # what fails may write on
     assert answer.status == (200 if is_stream else 500)
 
 

@@ -170,15 +170,16 @@ def _chat(value: object, name: str) -> Chat:
     if not isinstance(value, list | tuple) or not value:
         raise Unusable(f"has no list of messages in {name!r}")
     messages = tuple(_message(entry) for entry in value)
-    answers = [message.content.strip() for message in messages if message.role == "assistant"]
-    if not any(answers):
+    answers = [index for index, one in enumerate(messages) if one.role == "assistant"]
+    written = [index for index in answers if messages[index].content.strip()]
+    if not written:
         raise Unusable("has no answer of an assistant")
-    if not all(answers):
+    # What comes after the last answer teaches nothing; a template's empty last turn is none.
+    last = written[-1]
+    if any(index < last and index not in written for index in answers):
         raise Unusable("has an empty answer of the assistant, which would be learned")
     if messages[0].role == "assistant":
         raise Unusable("begins with an answer of the assistant: nothing was asked")
-    last = max(index for index, message in enumerate(messages) if message.role == "assistant")
-    # What comes after the last answer teaches nothing.
     return Chat(messages=messages[: last + 1])
 
 

@@ -184,6 +184,12 @@ def test_an_answer_that_says_nothing_is_never_taught(answer: dict[str, object], 
         to_sample(row, Columns())
 
 
+def test_an_empty_turn_at_the_end_costs_nobody_the_answers_before_it() -> None:
+    told = [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b."}]
+    waiting = [{"role": "user", "content": "c?"}, {"role": "assistant", "content": ""}]
+    assert to_sample({"messages": [*told, *waiting]}, Columns()) == Chat(messages=(ASKED, SAID))
+
+
 def test_a_number_as_the_input_of_an_instruction_is_asked_too() -> None:
     row = {"instruction": "Double it.", "input": 5, "output": "10"}
     assert to_sample(row, Columns()) == Pair(prompt="Double it.\n\n5", completion="10")
