@@ -15,6 +15,7 @@ import docker_registry
 import pytest
 import tuning_data
 from planes import RunningPlane, running_plane
+from serving_engines import put_real_model
 from tuning_documents import push_secret, settings_map, tuning_workspace, volume
 
 from kaito.api.meta import Manifest
@@ -42,6 +43,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
     data = folder / "data"
     data.mkdir()
     tuning_data.write_parquet(data / "train.parquet", tuning_data.make_samples())
+    # The first light converts the model as a newcomer's machine does; once is enough.
+    (models := folder / "state" / "models").mkdir(parents=True)
+    put_real_model(models)
     with (
         docker_registry.running_registry(folder / "registry", has_auth=True) as registry,
         running_plane(folder / "state") as plane,

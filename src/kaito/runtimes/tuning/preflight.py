@@ -15,7 +15,7 @@ from typing import Final
 
 from kaito.api.tuning_record import DatasetRecord
 from kaito.runtimes.tuning.data.encode import Encoded, Encoder
-from kaito.runtimes.tuning.data.files import RowFile, is_called, open_files, read_rows
+from kaito.runtimes.tuning.data.files import RowFile, find_called, open_files, read_rows
 from kaito.runtimes.tuning.data.row import Row
 from kaito.runtimes.tuning.data.rows import Sample
 from kaito.runtimes.tuning.data.store import SampleWriter
@@ -101,8 +101,9 @@ def select_files(arrived: tuple[Arrived, ...], settings: DataSettings) -> tuple[
     """The files that DatasetConfig asks for, where it does."""
     kind = tuple(file for file in arrived if settings.extension in file.name.lower())
     # What was fetched lies elsewhere, and is called as its address, image or data set says.
+    called = find_called([file.name for file in kind], settings.path)
     chosen = tuple(file for file in kind if _lies_at(file.path, settings.path)) or tuple(
-        file for file in kind if is_called(file.name, settings.path)
+        file for file in kind if file.name in called
     )
     if not chosen:
         asked = settings.path or f"*.{settings.extension}"

@@ -10,7 +10,7 @@ import pytest
 from tuning_data import make_samples, write_jsonl
 
 from kaito.runtimes.tuning.data.encode import Encoder
-from kaito.runtimes.tuning.data.files import is_called
+from kaito.runtimes.tuning.data.files import find_called
 from kaito.runtimes.tuning.data.rows import Columns
 from kaito.runtimes.tuning.errors import DataRefused, SettingRefused
 from kaito.runtimes.tuning.preflight import Prepared, prepare_data, select_files
@@ -190,7 +190,14 @@ def test_a_downloaded_file_is_found_by_its_name_with_brackets() -> None:
 def test_a_file_of_a_folder_in_an_image_or_a_data_set_is_no_other_folders(
     wanted: str, is_asked_for: bool
 ) -> None:
-    assert is_called("en/a.jsonl", wanted) is is_asked_for
+    assert bool(find_called(["en/a.jsonl"], wanted)) is is_asked_for
+
+
+def test_a_file_of_the_folder_that_is_asked_for_is_no_file_beside_it() -> None:
+    there = ["train.csv", "en/train.csv", "en/test.csv"]
+    assert find_called(there, "/mnt/en/train.csv") == ("en/train.csv",)
+    assert find_called(there, "/mnt/data/en/*.csv") == ("en/train.csv", "en/test.csv")
+    assert find_called(there, "/mnt/train.csv") == ("train.csv", "en/train.csv")
 
 
 def test_a_path_that_names_nothing_says_what_there_is() -> None:

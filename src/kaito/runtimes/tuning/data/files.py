@@ -80,20 +80,27 @@ def read_rows(file: RowFile, scratch: Path) -> Iterator[Row]:
         raise DataRefused(f"{file.name} is damaged: {error}") from error
 
 
-def is_called(name: str, wanted: str) -> bool:
-    """Whether a file that was fetched is what `dataset_path` asks for.
+def find_called(names: Sequence[str], wanted: str) -> tuple[str, ...]:
+    """The files that were fetched and that `dataset_path` asks for.
 
     Args:
-        name: its path in its data set or image; of an address the last part.
+        names: each one's path in its data set or image; of an address the last part.
         wanted: a file, a folder or a pattern below /mnt, whose last parts count: of `data/en/*.csv`
             `en/*.csv` does, and never `*.csv` of another folder. One part alone may be anywhere.
+            Where some files are called by more of these parts than others, only those are meant.
     """
-    parts = PurePosixPath(name).parts
     asked = PurePosixPath(wanted.removeprefix(f"{DATA_ROOT}/")).parts
+    alike = {name: _count_alike(PurePosixPath(name).parts, asked) for name in names}
+    most = max(alike.values(), default=0)
+    return tuple(name for name in names if most and alike[name] == most)
+
+
+def _count_alike(parts: Sequence[str], asked: Sequence[str]) -> int:
+    """How many of the last parts that are asked for a path begins with; 0: it is another's."""
     if len(asked) == 1 and _is_like(parts[-1:], asked):
-        return True
+        return 1
     tails = (asked[start:] for start in range(len(asked)))
-    return any(_is_like(parts, tail) for tail in tails)
+    return next((len(tail) for tail in tails if _is_like(parts, tail)), 0)
 
 
 def _is_like(parts: Sequence[str], asked: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from kaito.api.runtime import ENV_HUB_AUTH, ENV_HUB_ENDPOINT
-from kaito.runtimes.tuning.data.files import is_called
+from kaito.runtimes.tuning.data.files import find_called
 from kaito.runtimes.tuning.data.kinds import is_data_name
 from kaito.runtimes.tuning.errors import DataRefused, SourceFailed
 from kaito.runtimes.tuning.sources.download import REDIRECT_CODES
@@ -109,7 +109,7 @@ async def list_data_set(
 
 def select_files(data: Sequence[str], wanted: str = "") -> tuple[str, ...]:
     """The training files among a data set's; all where none is called so, but for test files."""
-    asked = [path for path in data if not wanted or is_called(path, wanted)]
+    asked = find_called(data, wanted) if wanted else data
     training = [path for path in asked if _TRAIN.search(path)]
     return tuple(training or (path for path in asked if wanted or not _OTHER.search(path)))
 
