@@ -38,7 +38,8 @@ class HeadGuard(asyncio.Protocol):
         """Refuse a head that has no end."""
         if self._is_refused:
             return
-        if self._is_open:
+        # Some clients end a body with an empty line: nothing has begun, and an answer is under way.
+        if self._is_open and (self._head or data.strip(b"\r\n")):
             self._head += len(data)
             if self._timer is None:
                 self._wait(HEAD_SECONDS)
