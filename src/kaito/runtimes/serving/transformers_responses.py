@@ -24,6 +24,8 @@ def require_input(body: object) -> dict[str, Any]:
     given = sound.get("input")
     if not (isinstance(given, str | list) and given):
         raise UsageError("'input' has to be a text or a list that is not empty")
+    if sound.get("stop"):
+        raise UsageError("'stop' is not supported for responses", hint="ask for chat completions")
     for number, item in enumerate(given if isinstance(given, list) else ()):
         if not isinstance(item, dict) or not ("role" in item or item.get("type") in _TYPES):
             raise UsageError(

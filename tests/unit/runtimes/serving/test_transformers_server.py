@@ -354,6 +354,7 @@ async def test_responses_are_the_handlers_own_and_a_stream_only_where_it_is_aske
         ({"input": "Hi", "max_output_tokens": 100}, "more than this model's context of 20"),
         ({"input": "x " * 30}, "this model's context of 20"),
         ({"input": "Hi", "previous_response_id": "resp_1"}, "is not supported"),
+        ({"input": "Hi", "stop": ["x"]}, "'stop' is not supported for responses"),
         ({"input": "Hi", "text": {"format": {"type": "json_schema"}}}, "is not supported"),
     ],
     ids=repr,
