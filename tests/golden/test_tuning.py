@@ -53,7 +53,7 @@ def _render(document: dict[str, Any], data: dict[str, str] | None) -> tuple[Mani
         instance=find_instance_type(workspace.resource.instance_type),
         nodes=workspace.resource.count or 1,
         demand=demand_of_config(method, config),
-        keeps_results=not keeps_results(workspace.tuning),
+        results_on_node=not keeps_results(workspace.tuning),
     )
     plan = plan_tuning_on_machine(request, _MACHINE) if here else plan_tuning_on_gpus(request)
     assert isinstance(plan, TuningPlan)

@@ -54,7 +54,7 @@ def answer_tuning(
         instance=instance,
         nodes=nodes,
         demand=demand,
-        keeps_results=not keeps_results(workspace.tuning),
+        results_on_node=not keeps_results(workspace.tuning),
     )
     return TuningAnswer(where=where, model=preset.name, outcome=plan_tuning_on_gpus(request))
 

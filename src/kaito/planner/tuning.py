@@ -203,7 +203,7 @@ def _least(demand: TuningDemand) -> bool:
 
 def _disk(request: TuningRequest, demand: TuningDemand) -> int:
     """Of each node; what is on a volume is not its own."""
-    kept = results_bytes(request.facts, demand) if request.keeps_results else 0
+    kept = results_bytes(request.facts, demand) if request.results_on_node else 0
     return disk_bytes(request.facts.weights_bytes) + kept
 
 
@@ -211,7 +211,7 @@ def _working(
     request: TuningRequest, share: TuningShare, demand: TuningDemand, room: str
 ) -> tuple[str, ...]:
     tokens = f"{demand.batch} samples of {demand.sequence_tokens} tokens at a time"
-    where = "on the node" if request.keeps_results else "on the output volume"
+    where = "on the node" if request.results_on_node else "on the output volume"
     results = format_gib(results_bytes(request.facts, demand))
     return (
         f"{demand.method}, {tokens}",

@@ -38,7 +38,7 @@ class TuningRequest:
     nodes: int = 1
     """How many of it train together."""
     demand: TuningDemand = field(default_factory=TuningDemand)
-    keeps_results: bool = True
+    results_on_node: bool = True
     """Whether checkpoints and the result lie on the node's own disk, and not on a volume."""
     takes_all_gpus: bool = True
     """Whether the node is the job's alone; on shared nodes it takes as few GPUs as will do."""

@@ -233,7 +233,7 @@ def test_the_disk_has_room_for_three_checkpoints_with_optimizer_states(
 ) -> None:
     asked = request("phi-4-mini-instruct", "Standard_ND96isr_H100_v5", method=method)
     on_node = planned(plan_tuning_on_gpus(asked))
-    on_volume = planned(plan_tuning_on_gpus(replace(asked, keeps_results=False)))
+    on_volume = planned(plan_tuning_on_gpus(replace(asked, results_on_node=False)))
     kept = on_node.disk_bytes - on_volume.disk_bytes
     elements = asked.facts.parameters or asked.facts.weights_bytes // 2
 

@@ -7,9 +7,7 @@ import msgspec
 from kaito.api.meta import Manifest
 from kaito.api.workspace import WORKSPACES, TuningSpec, Workspace
 from kaito.base.errors import KaitoError, UsageError
-
-_PASSING = frozenset({"emptyDir", "ephemeral"})
-"""Volumes that go with their pod."""
+from kaito.render.tuning import keeps_results
 
 
 def check_promotable(workspace: Workspace, spec: TuningSpec) -> None:
@@ -33,7 +31,7 @@ def check_promotable(workspace: Workspace, spec: TuningSpec) -> None:
     target = spec.output
     if target is None or not (target.image or target.volume_source):
         raise KaitoError(f"workspace {key} has no output that an adapter could be in")
-    if not target.image and _PASSING & set(target.volume_source or ()):
+    if not (target.image or keeps_results(spec)):
         raise KaitoError(
             f"workspace {key} has lost its adapter: its output volume went with its pod",
             hint="tune again with tuning.output.image, or a volume that stays",

@@ -86,7 +86,7 @@ def plan_tuning(
         instance=None if isinstance(machine, Refusal) else machine,
         nodes=(resource.count if resource else None) or 1,
         demand=demand_of_config(method, config),
-        keeps_results=not keeps_results(spec),
+        results_on_node=not keeps_results(spec),
         takes_all_gpus=bool(resource and resource.instance_type),
     )
     if refusal := _refuse_volumes(spec, request.nodes):
