@@ -14,6 +14,11 @@ class KaitoError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def line(self) -> str:
+        """The message, and the next step where there is one."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class UsageError(KaitoError):
     """The command or the arguments are wrong; nothing was attempted."""

@@ -31,8 +31,7 @@ class Ending(KaitoError):
     @property
     def line(self) -> str:
         """The message and the next step on one line."""
-        text = f"{self}; {self.hint}" if self.hint else str(self)
-        return " ".join(text.translate(_UNSHOWN).split())
+        return " ".join(super().line.translate(_UNSHOWN).split())
 
 
 def write_ending(line: str) -> None:

@@ -145,6 +145,6 @@ def _converse(line: Line, messages: list[Message]) -> int:
             continue
         except KaitoError as error:
             # Such as a question too long; what was said before still stands.
-            note(f"{error}; {error.hint}" if error.hint else str(error))
+            note(error.line)
             continue
         messages = [*messages, Message("user", prompt), Message("assistant", answer)]

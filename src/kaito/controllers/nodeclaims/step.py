@@ -42,5 +42,5 @@ def to_condition(type_: str, failure: CloudFailure) -> Condition:
         type=type_,
         status="Unknown" if failure.kind.is_passing else "False",
         reason=failure.reason,
-        message=f"{failure}; {failure.hint}" if failure.hint else str(failure),
+        message=failure.line,
     )

@@ -100,5 +100,4 @@ def attach_chat(app: Any, *, model: str, has_template: bool) -> None:
 
 
 def _to_error(error: UsageError) -> dict[str, Any]:
-    message = f"{error}; {error.hint}" if error.hint else str(error)
-    return {"error": {"message": message, "type": "invalid_request_error", "code": 400}}
+    return {"error": {"message": error.line, "type": "invalid_request_error", "code": 400}}

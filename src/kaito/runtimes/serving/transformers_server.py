@@ -193,8 +193,7 @@ async def _answer(engine: TransformersEngine, answer: Handle, request: Any, kind
         request_id = f"{kind}-{uuid4().hex}" if kind != "resp" else uuid4().hex
         return await _unless_left(request, answer(asked, request_id))
     except UsageError as error:
-        message = f"{error}; {error.hint}" if error.hint else str(error)
-        return JSONResponse(to_error(message, 400), 400)
+        return JSONResponse(to_error(error.line, 400), 400)
     except (ValueError, TypeError, KeyError, TemplateError) as error:
         # Of what a chat template or the tokenizer makes of a body, before anything is generated.
         return JSONResponse(to_error(f"the request cannot be used: {_to_line(error)}", 400), 400)

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
         write_ending(ending.line)
         return ending.code
     except UsageError as error:
-        write_ending(f"{error}; {error.hint}" if error.hint else str(error))
+        write_ending(error.line)
         return ExitCode.USAGE
     except OSError as error:
         explained = to_ending(error)

@@ -19,7 +19,7 @@ from kaito.api.runtime import (
     WeightsArguments,
     model_folder,
 )
-from kaito.base.errors import KaitoError, UsageError
+from kaito.base.errors import UsageError
 from kaito.runtimes.ending import Ending, write_ending
 from kaito.runtimes.weights.errors import FolderInvalid
 from kaito.runtimes.weights.manifest import is_complete
@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
         write_ending(ending.line)
         return ending.code
     except UsageError as error:
-        write_ending(_line(error))
+        write_ending(error.line)
         return ExitCode.USAGE
     except FolderInvalid as error:
-        write_ending(_line(error))
+        write_ending(error.line)
         return ExitCode.INVALID_DATA
     except OSError as error:
         write_ending(f"cannot write the weights: {error}")
@@ -130,10 +130,6 @@ async def _import_locked(arguments: ImportArguments) -> Path:
             allow_pickle=arguments.allow_pickle,
         )
     return Path(model_folder(arguments.root, key))
-
-
-def _line(error: KaitoError) -> str:
-    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 if __name__ == "__main__":

@@ -23,5 +23,4 @@ class EngineRefused(KaitoError):
 
 def to_line(error: KaitoError) -> str:
     """The error and the next step on one line."""
-    text = f"{error}; {error.hint}" if error.hint else str(error)
-    return " ".join(text.split())
+    return " ".join(error.line.split())
